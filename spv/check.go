@@ -1,0 +1,104 @@
+package spv
+
+import "fmt"
+
+// Outcome tells how a check ended.
+type Outcome uint8
+
+// The outcomes of a check. NotChecked is never to be read as passed.
+const (
+	Passed Outcome = iota + 1
+	Failed
+	NotChecked
+)
+
+// String returns "passed", "failed" or "not checked".
+func (o Outcome) String() string {
+	switch o {
+	case Passed:
+		return "passed"
+	case Failed:
+		return "failed"
+	default:
+		return "not checked"
+	}
+}
+
+// MarshalText makes an Outcome readable in JSON.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// Check is one rule applied to one object: its stable name, what the rule demands and
+// what was found.
+type Check struct {
+	Name    string  `json:"check"`
+	Outcome Outcome `json:"outcome"`
+	Want    string  `json:"want"`
+	Got     string  `json:"got"`
+}
+
+// Report collects the checks of one verification in the order in which they ran. A nil
+// *Report is valid and collects nothing: verification then stops at the first failure
+// and formats only that one.
+type Report struct {
+	Checks []Check `json:"checks"`
+}
+
+// CheckError says which check refuted an object.
+type CheckError struct {
+	Name string // the check's stable name, such as "parent-work"
+	Want string // what the rule demands
+	Got  string // what was found
+}
+
+// Error returns "name: got X, want Y".
+func (e *CheckError) Error() string {
+	return fmt.Sprintf("%s: got %s, want %s", e.Name, e.Got, e.Want)
+}
+
+// Check applies one rule. With a nil report a failure is returned as *CheckError and a
+// success costs nothing; otherwise the check is recorded and nil is returned, so that
+// the remaining rules are examined too, and Err tells the first failure at the end.
+// Say is called only when its texts are needed.
+func (r *Report) Check(name string, ok bool, say func() (want, got string)) error {
+	if r == nil {
+		if ok {
+			return nil
+		}
+		want, got := say()
+		return &CheckError{Name: name, Want: want, Got: got}
+	}
+	outcome := Passed
+	if !ok {
+		outcome = Failed
+	}
+	want, got := say()
+	r.Checks = append(r.Checks, Check{Name: name, Outcome: outcome, Want: want, Got: got})
+	return nil
+}
+
+// Skip records a check that could not be made and why. It does nothing on a nil report.
+func (r *Report) Skip(name, want, why string) {
+	if r != nil {
+		r.Checks = append(r.Checks, Check{Name: name, Outcome: NotChecked, Want: want, Got: why})
+	}
+}
+
+// Err returns the first failed check as *CheckError, or nil.
+func (r *Report) Err() error {
+	if c, ok := r.Failure(); ok {
+		return &CheckError{Name: c.Name, Want: c.Want, Got: c.Got}
+	}
+	return nil
+}
+
+// Failure returns the first failed check.
+func (r *Report) Failure() (Check, bool) {
+	if r != nil {
+		for _, c := range r.Checks {
+			if c.Outcome == Failed {
+				return c, true
+			}
+		}
+	}
+	return Check{}, false
+}

@@ -1,0 +1,323 @@
+package spv
+
+import (
+	"fmt"
+
+	"github.com/holiman/uint256"
+
+	"github.com/layeredpow/lamina/spv/pow"
+)
+
+// Tree holds the validated headers of one chain near its tip: every branch, with the
+// cumulative work of each. Only headers that pass every rule get in; the branch with the
+// most work is the best chain, the first seen among equals.
+//
+// It keeps a window below the tip (what the difficulty rule looks back at, and the
+// deepest reorganisation that the rules allow), so that its memory does not grow with
+// the chain. It is not safe for concurrent use.
+type Tree struct {
+	rules  *Rules
+	parent ParentView // nil: proofs are not linked to a parent chain
+	nodes  []node     // parents before children
+	index  idIndex
+	best   []int32 // node of the best chain by height-base
+	base   int32
+	tip    int32 // node
+	window int32
+	cursor branch // the ancestry last asked for; kept here so that asking allocates nothing
+	target targetCache
+	batch  batch
+}
+
+type node struct {
+	id     Hash
+	work   uint256.Int // cumulative, this block included
+	header Header
+	height int32
+	prev   int32 // node; -1 at the window's edge
+}
+
+// targetCache holds what the last bits expand to; most headers repeat them.
+type targetCache struct {
+	bits   uint32
+	ok     bool
+	target uint256.Int
+	work   uint256.Int
+}
+
+// Change tells how the best chain moved: Undo blocks off its end, then Headers onto it,
+// the first right above the fork. Tip is the best block afterwards. A zero Undo without
+// Headers means that it did not move.
+type Change struct {
+	Undo    int
+	Headers []Header
+	Tip     Block
+}
+
+// NewTree returns a tree that holds genesis only.
+func NewTree(rules *Rules) *Tree {
+	target, _ := ParseTarget(rules.Genesis.Bits())
+	t, err := NewTreeAt(rules, []Header{rules.Genesis}, 0, WorkOf(&target))
+	if err != nil {
+		panic(err) // one header cannot fail to link
+	}
+	return t
+}
+
+// NewTreeAt returns a tree that starts from trusted headers: our own store's, or those
+// at a checkpoint. The first is at height, and work is the chain's total up to and
+// including it. They must link; nothing else about them is checked. To judge what comes
+// next there should be Rules.Lookback of them, or all from genesis.
+func NewTreeAt(rules *Rules, start []Header, height int32, work uint256.Int) (*Tree, error) {
+	if len(start) == 0 {
+		return nil, fmt.Errorf("tree of %s: no headers to start from", rules.Name)
+	}
+	t := &Tree{rules: rules, base: height, window: rules.Lookback() + rules.ReorgLimit}
+	t.cursor.t = t
+	t.index.grow(2 * len(start))
+	for i := range start {
+		n := node{id: start[i].ID(), header: start[i], height: height + int32(i), prev: int32(i) - 1}
+		if i == 0 {
+			n.work = work
+		} else {
+			before := &t.nodes[i-1]
+			if start[i].Prev() != before.id {
+				return nil, fmt.Errorf("tree of %s: start header %d does not build on the one below it", rules.Name, n.height)
+			}
+			t.expand(start[i].Bits())
+			n.work.Add(&before.work, &t.target.work)
+		}
+		t.best = append(t.best, t.add(&n))
+	}
+	t.tip = int32(len(t.nodes) - 1)
+	t.prune()
+	return t, nil
+}
+
+// LinkTo makes the tree judge merged-mining proofs against the chain whose work they
+// borrow (rules R2 and R4 of layer chains).
+func (t *Tree) LinkTo(parent ParentView) { t.parent = parent }
+
+// Rules returns the rules that the tree applies.
+func (t *Tree) Rules() *Rules { return t.rules }
+
+// Tip returns the best block.
+func (t *Tree) Tip() Block { return t.nodes[t.tip].block() }
+
+// Work returns the total work of the best chain.
+func (t *Tree) Work() uint256.Int { return t.nodes[t.tip].work }
+
+// Base returns the lowest height that the tree can still tell about.
+func (t *Tree) Base() int32 { return t.base }
+
+func (n *node) block() Block { return Block{Height: n.height, Hash: n.id} }
+
+// Header returns the best chain's header at a height within the window.
+func (t *Tree) Header(height int32) (Header, bool) {
+	i, ok := t.bestAt(height)
+	if !ok {
+		return Header{}, false
+	}
+	return t.nodes[i].header, true
+}
+
+// Block returns the best chain's block at a height within the window.
+func (t *Tree) Block(height int32) (Block, bool) {
+	i, ok := t.bestAt(height)
+	if !ok {
+		return Block{}, false
+	}
+	return t.nodes[i].block(), true
+}
+
+// Lookup returns the block with an id, on whatever branch.
+func (t *Tree) Lookup(id Hash) (Block, bool) {
+	i, ok := t.find(&id)
+	if !ok {
+		return Block{}, false
+	}
+	return t.nodes[i].block(), true
+}
+
+// WorkAt returns the total work of the branch that ends in a block of the tree.
+func (t *Tree) WorkAt(id Hash) (uint256.Int, bool) {
+	i, ok := t.find(&id)
+	if !ok {
+		return uint256.Int{}, false
+	}
+	return t.nodes[i].work, true
+}
+
+// OnBest tells whether a block is on the best chain and within the window.
+func (t *Tree) OnBest(b Block) bool {
+	i, ok := t.bestAt(b.Height)
+	return ok && t.nodes[i].id == b.Hash
+}
+
+// Ancestor returns the block at a height on the branch that ends in id, itself included.
+func (t *Tree) Ancestor(id Hash, height int32) (Block, bool) {
+	i, ok := t.find(&id)
+	if !ok {
+		return Block{}, false
+	}
+	if i, ok = t.ancestor(i, height); !ok {
+		return Block{}, false
+	}
+	return t.nodes[i].block(), true
+}
+
+// After returns what the next header on top of the block id must have: its compact
+// target, given its time, and the median time that its own must exceed. It is false when
+// the block is unknown or too near the window's edge to tell.
+func (t *Tree) After(id Hash, time uint32) (bits, median uint32, ok bool) {
+	i, ok := t.find(&id)
+	if !ok {
+		return 0, 0, false
+	}
+	t.cursor.at = i
+	height := t.nodes[i].height + 1
+	bits, ok = t.rules.RequiredBits(&t.cursor, height, time)
+	if !ok {
+		return 0, 0, false
+	}
+	median, ok = MedianTime(&t.cursor, height-1)
+	return bits, median, ok
+}
+
+// Locator returns ids of the best chain from the tip downwards, ten one by one and then
+// at doubling steps down to the tree's lowest, for a peer to find where it agrees.
+func (t *Tree) Locator() []Hash {
+	var ids []Hash
+	step := int32(1)
+	for h := t.Tip().Height; h > t.base; h -= step {
+		ids = append(ids, t.nodes[t.best[h-t.base]].id)
+		if len(ids) >= 10 {
+			step *= 2
+		}
+	}
+	return append(ids, t.nodes[t.best[0]].id)
+}
+
+// Tips returns the last block of every branch in the window, the best one first, the
+// others in the order in which they were seen.
+func (t *Tree) Tips() []Block {
+	inner := make([]bool, len(t.nodes))
+	for i := range t.nodes {
+		if p := t.nodes[i].prev; p >= 0 {
+			inner[p] = true
+		}
+	}
+	tips := []Block{t.Tip()}
+	for i := range t.nodes {
+		if !inner[i] && int32(i) != t.tip {
+			tips = append(tips, t.nodes[i].block())
+		}
+	}
+	return tips
+}
+
+func (t *Tree) bestAt(height int32) (int32, bool) {
+	i := int64(height) - int64(t.base)
+	if i < 0 || i >= int64(len(t.best)) {
+		return 0, false
+	}
+	return t.best[i], true
+}
+
+func (t *Tree) find(id *Hash) (int32, bool) { return t.index.find(id, t.nodes) }
+
+// ancestor returns the node at a height on the branch that ends in node i.
+func (t *Tree) ancestor(i, height int32) (int32, bool) {
+	n := &t.nodes[i]
+	if height > n.height || height < t.base {
+		return 0, false
+	}
+	for n.height > height {
+		if b, ok := t.bestAt(n.height); ok && b == i {
+			return t.bestAt(height)
+		}
+		if i = n.prev; i < 0 {
+			return 0, false
+		}
+		n = &t.nodes[i]
+	}
+	return i, true
+}
+
+// branch is the Ancestry of one node.
+type branch struct {
+	t  *Tree
+	at int32
+}
+
+// At returns the header at a height on the branch.
+func (b *branch) At(height int32) (Point, bool) {
+	i, ok := b.t.ancestor(b.at, height)
+	if !ok {
+		return Point{}, false
+	}
+	h := &b.t.nodes[i].header
+	return Point{Time: h.Time(), Bits: h.Bits()}, true
+}
+
+// expand fills the target cache.
+func (t *Tree) expand(bits uint32) {
+	if t.target.bits == bits && t.target.ok {
+		return
+	}
+	c := &t.target
+	c.bits = bits
+	if c.target, c.ok = ParseTarget(bits); c.ok {
+		c.work = WorkOf(&c.target)
+	}
+}
+
+func (t *Tree) add(n *node) int32 {
+	t.nodes = append(t.nodes, *n)
+	i := int32(len(t.nodes) - 1)
+	t.index.insert(i, t.nodes)
+	return i
+}
+
+// batch is scratch space for the hashes of one stretch of headers.
+type batch struct {
+	headers []*[HeaderSize]byte
+	ids     []Hash
+	works   []Hash
+}
+
+// hashIDs fills ids for a run of headers in bulk.
+func (b *batch) hashIDs(run []Sealed) {
+	b.headers = b.headers[:0]
+	for i := range run {
+		b.headers = append(b.headers, (*[HeaderSize]byte)(&run[i].Header))
+	}
+	b.ids = resize(b.ids, len(run))
+	pow.HashHeaders(b.ids, b.headers)
+}
+
+// hashWorks fills works after hashIDs: the work hashes of the headers, or of the parents
+// in their proofs.
+func (b *batch) hashWorks(run []Sealed, alg pow.Algorithm) {
+	b.headers = b.headers[:len(run)]
+	own := alg == pow.SHA256d
+	for i := range run {
+		if run[i].Aux != nil {
+			b.headers[i] = (*[HeaderSize]byte)(&run[i].Aux.Parent)
+			own = false
+		}
+	}
+	b.works = resize(b.works, len(run))
+	if own {
+		copy(b.works, b.ids) // a header's own SHA-256d is its id
+		return
+	}
+	alg.SumMany(b.works, b.headers)
+}
+
+func resize(h []Hash, n int) []Hash {
+	if cap(h) < n {
+		return make([]Hash, n)
+	}
+	return h[:n]
+}
