@@ -97,9 +97,9 @@ func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32) (int32
 			return 0, err
 		}
 	}
-	n := node{id: *id, header: s.Header, height: height, prev: parent}
+	n := t.add(id, &s.Header, height, parent)
 	n.work.Add(&t.nodes[parent].work, &t.target.work)
-	return t.add(&n), nil
+	return int32(len(t.nodes) - 1), nil
 }
 
 // consider makes a new node the tip if its branch has more work, and returns the height
@@ -134,10 +134,13 @@ func (t *Tree) consider(i int32) int32 {
 	return stay
 }
 
-// prune forgets what lies below the window. It runs rarely, and then drops at least half
-// of what is held, so that its cost a header is constant.
+// slack is how many windows of nodes may gather before prune drops all but one.
+const slack = 3
+
+// prune forgets what lies below the window. It runs rarely, and then drops most of what
+// is held, so that its cost a header is small and constant.
 func (t *Tree) prune() {
-	if len(t.nodes) <= 2*int(t.window)+stretch {
+	if len(t.nodes) <= slack*int(t.window)+stretch {
 		return
 	}
 	lowest := t.nodes[t.tip].height - t.window
@@ -166,5 +169,6 @@ func (t *Tree) prune() {
 	}
 	t.base = lowest
 	t.tip = moved[t.tip]
+	t.median.valid = false
 	t.index.rebuild(t.nodes)
 }

@@ -5,21 +5,27 @@ import "encoding/binary"
 // idIndex finds nodes by block id: a hash table with open addressing whose keys stay in
 // the nodes. An id's low bytes are as good as random already, so they are the hash.
 type idIndex struct {
-	slots []int32 // node+1; 0 is free
+	// slots hold node+1 in the lower half and four more bytes of the id in the upper,
+	// so that looking past other ids does not touch their nodes; 0 is free.
+	slots []uint64
 	used  int
 }
 
-func (x *idIndex) start(id *Hash) int {
-	return int(binary.LittleEndian.Uint64(id[:8]) & uint64(len(x.slots)-1))
+// key splits an id into where to start looking and what to compare first.
+func (x *idIndex) key(id *Hash) (start int, tag uint64) {
+	k := binary.LittleEndian.Uint64(id[:8])
+	return int(k & uint64(len(x.slots)-1)), k &^ 0xffffffff
 }
 
 func (x *idIndex) find(id *Hash, nodes []node) (int32, bool) {
-	for i := x.start(id); ; i = (i + 1) & (len(x.slots) - 1) {
-		switch n := x.slots[i]; {
-		case n == 0:
+	i, tag := x.key(id)
+	for ; ; i = (i + 1) & (len(x.slots) - 1) {
+		s := x.slots[i]
+		if s == 0 {
 			return 0, false
-		case nodes[n-1].id == *id:
-			return n - 1, true
+		}
+		if n := int32(uint32(s)) - 1; s&^0xffffffff == tag && nodes[n].id == *id {
+			return n, true
 		}
 	}
 }
@@ -35,11 +41,11 @@ func (x *idIndex) insert(i int32, nodes []node) {
 }
 
 func (x *idIndex) put(i int32, nodes []node) {
-	s := x.start(&nodes[i].id)
+	s, tag := x.key(&nodes[i].id)
 	for x.slots[s] != 0 {
 		s = (s + 1) & (len(x.slots) - 1)
 	}
-	x.slots[s] = i + 1
+	x.slots[s] = tag | uint64(i+1)
 	x.used++
 }
 
@@ -49,7 +55,7 @@ func (x *idIndex) grow(n int) {
 	for size < n {
 		size *= 2
 	}
-	x.slots = make([]int32, size)
+	x.slots = make([]uint64, size)
 	x.used = 0
 }
 

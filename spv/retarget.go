@@ -167,6 +167,13 @@ func asertTarget(ref *uint256.Int, elapsed, blocks int64, e *Era, limit *uint256
 // header above it must exceed it; near genesis of those that exist. It is false when one
 // of them is not at hand.
 func MedianTime(below Ancestry, height int32) (uint32, bool) {
+	if b, ok := below.(*branch); ok {
+		return b.medianTime(height)
+	}
+	return medianTime(below, height)
+}
+
+func medianTime(below Ancestry, height int32) (uint32, bool) {
 	var times [medianSpan]uint32
 	n := min(height+1, medianSpan)
 	for i := range n {
