@@ -52,8 +52,9 @@ const (
 
 // CheckWork verifies that a header carries the work that its own bits promise: its own
 // where it has no proof, its merged-mining parent's otherwise. Whether the bits are the
-// required ones is for the tree to say. Height selects the rules; with a report every
-// rule is examined.
+// required ones is for the tree to say. Height selects the rules; where it is unknown
+// (negative), the rules that depend on it are left out and the report says so. With a
+// report every rule is examined.
 func (r *Rules) CheckWork(s *Sealed, height int32, rep *Report) error {
 	work := &s.Header
 	if s.Aux != nil {
@@ -106,10 +107,7 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 		return a.checkLayerVersion(s, rep)
 	}
 	legacy := a.isLegacy(h)
-	if err := rep.Check(CheckLegacyVersion, !legacy || height < a.LegacyBefore, func() (string, string) {
-		return fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore),
-			fmt.Sprintf("version 0x%08x at height %d", uint32(h.Version()), height)
-	}); err != nil {
+	if err := a.checkLegacy(h, legacy, height, rep); err != nil {
 		return err
 	}
 	if err := rep.Check(CheckChainID, legacy || !a.StrictID || h.ChainID() == a.ChainID, func() (string, string) {
@@ -118,9 +116,7 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 		return err
 	}
 	if s.Aux != nil {
-		if err := rep.Check(CheckAuxPoWStart, height >= a.Start, func() (string, string) {
-			return fmt.Sprintf("proofs from height %d", a.Start), fmt.Sprintf("a proof at height %d", height)
-		}); err != nil {
+		if err := a.checkStart(height, rep); err != nil {
 			return err
 		}
 		return rep.Check(CheckAuxPoWFlag, h.HasAuxPoW(), func() (string, string) {
@@ -129,6 +125,27 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 	}
 	return rep.Check(CheckAuxPoWPresent, !h.HasAuxPoW(), func() (string, string) {
 		return "a merged-mining proof", fmt.Sprintf("none (version 0x%08x)", uint32(h.Version()))
+	})
+}
+
+func (a *AuxRules) checkLegacy(h *Header, legacy bool, height int32, rep *Report) error {
+	if height < 0 && legacy {
+		rep.Skip(CheckLegacyVersion, fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore), "the height is unknown")
+		return nil
+	}
+	return rep.Check(CheckLegacyVersion, !legacy || height < a.LegacyBefore, func() (string, string) {
+		return fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore),
+			fmt.Sprintf("version 0x%08x at height %d", uint32(h.Version()), height)
+	})
+}
+
+func (a *AuxRules) checkStart(height int32, rep *Report) error {
+	if height < 0 {
+		rep.Skip(CheckAuxPoWStart, fmt.Sprintf("proofs from height %d", a.Start), "the height is unknown")
+		return nil
+	}
+	return rep.Check(CheckAuxPoWStart, height >= a.Start, func() (string, string) {
+		return fmt.Sprintf("proofs from height %d", a.Start), fmt.Sprintf("a proof at height %d", height)
 	})
 }
 

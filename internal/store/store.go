@@ -1,0 +1,124 @@
+// Package store keeps what must survive on disk: one bbolt database for what is small
+// and changes together, and one flat file of headers per chain. It survives kill -9 at
+// any write: the database's tip is the truth and never names a header that is not in
+// the file. It knows nothing of keys and decides nothing about chains.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	databaseName = "lamina.db"
+	pidName      = "lamina.pid"
+	// lockWait is how long another process may take to let go of the database.
+	lockWait = 200 * time.Millisecond
+)
+
+var (
+	metaBucket   = []byte("meta")
+	chainsBucket = []byte("chains")
+	versionKey   = []byte("version")
+)
+
+// migrations lead from one version of the database to the next; the version is how many
+// have run. Never change one that has shipped.
+var migrations = []func(tx *bolt.Tx) error{
+	func(tx *bolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(chainsBucket)
+		return err
+	},
+}
+
+// Store is an open data folder. It is owned by one process at a time.
+type Store struct {
+	dir    string
+	db     *bolt.DB
+	chains map[string]*Chain
+}
+
+// OpenError says why a data folder cannot be opened.
+type OpenError struct {
+	Dir  string
+	Err  error
+	Hint string // what the user can do
+}
+
+// Error names the folder and the reason.
+func (e *OpenError) Error() string { return fmt.Sprintf("data folder %s: %v", e.Dir, e.Err) }
+
+// Unwrap returns the reason.
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// ErrInUse: another process has the data folder open.
+var ErrInUse = errors.New("already open")
+
+// Open opens a data folder, made if it is not there, for this process alone. Errors are
+// *OpenError; one that wraps ErrInUse names the process that has it.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, &OpenError{Dir: dir, Err: err, Hint: "choose a folder that you may write to"}
+	}
+	db, err := bolt.Open(filepath.Join(dir, databaseName), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, &OpenError{Dir: dir, Err: inUse(dir), Hint: "use the running program, or stop it first"}
+	}
+	if err != nil {
+		return nil, &OpenError{Dir: dir, Err: err, Hint: "move " + databaseName + " away to start anew; headers are fetched again"}
+	}
+	if err := migrate(db); err != nil {
+		return nil, &OpenError{Dir: dir, Err: errors.Join(err, db.Close()), Hint: "use the program version that wrote it, or a newer one"}
+	}
+	// Only advice for the error message above; the lock is the database's own.
+	_ = os.WriteFile(filepath.Join(dir, pidName), []byte(strconv.Itoa(os.Getpid())), 0o600)
+	return &Store{dir: dir, db: db, chains: map[string]*Chain{}}, nil
+}
+
+func inUse(dir string) error {
+	pid, err := os.ReadFile(filepath.Join(dir, pidName))
+	if err != nil {
+		return ErrInUse
+	}
+	return fmt.Errorf("%w by process %s", ErrInUse, strings.TrimSpace(string(pid)))
+}
+
+func migrate(db *bolt.DB) error {
+	return db.Update(func(tx *bolt.Tx) error {
+		meta, err := tx.CreateBucketIfNotExists(metaBucket)
+		if err != nil {
+			return err
+		}
+		version := 0
+		if v := meta.Get(versionKey); len(v) == 4 {
+			version = int(binary.BigEndian.Uint32(v))
+		}
+		if version > len(migrations) {
+			return fmt.Errorf("written by a newer version (%d, this one knows %d)", version, len(migrations))
+		}
+		for _, step := range migrations[version:] {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		return meta.Put(versionKey, binary.BigEndian.AppendUint32(nil, uint32(len(migrations))))
+	})
+}
+
+// Close lets go of the data folder.
+func (s *Store) Close() error {
+	var errs []error
+	for _, c := range s.chains {
+		errs = append(errs, c.file.Close())
+	}
+	_ = os.Remove(filepath.Join(s.dir, pidName))
+	return errors.Join(append(errs, s.db.Close())...)
+}
