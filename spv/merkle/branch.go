@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
+	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // MaxDepth is the largest depth of a block tree that an inclusion proof may have. A tree
@@ -23,9 +25,9 @@ type Branch []chainhash.Hash
 func (b Branch) Root(leaf chainhash.Hash, index uint32) chainhash.Hash {
 	for i := range b {
 		if index&1 != 0 {
-			leaf = hashPair(&b[i], &leaf)
+			leaf = pow.HashPair(&b[i], &leaf)
 		} else {
-			leaf = hashPair(&leaf, &b[i])
+			leaf = pow.HashPair(&leaf, &b[i])
 		}
 		index >>= 1
 	}

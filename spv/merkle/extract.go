@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
+	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // Extract folds the partial tree and returns the root it leads to and the transactions it
@@ -69,7 +71,7 @@ func (w *walk) visit(height int, at uint32) chainhash.Hash {
 			w.err = refuse(CheckDuplicate, fmt.Sprintf("%s twice", left), fmt.Sprintf("different children at height %d", height))
 		}
 	}
-	return hashPair(&left, &right)
+	return pow.HashPair(&left, &right)
 }
 
 func (w *walk) flag() bool {

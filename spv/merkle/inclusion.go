@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
+	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // Inclusion proves that a transaction is in a block, together with the block's coinbase at
@@ -40,7 +42,7 @@ func (i *Inclusion) Verify(tx []byte, root chainhash.Hash) error {
 	if err := i.checkCoinbase(root); err != nil {
 		return err
 	}
-	return foldChecked(i.Branch, doubleSHA256(tx), i.Index, root)
+	return foldChecked(i.Branch, pow.DoubleSHA256(tx), i.Index, root)
 }
 
 // VerifyCoinbase checks that tx, serialised without witness, is the coinbase of the block
@@ -80,7 +82,7 @@ func (i *Inclusion) checkCoinbase(root chainhash.Hash) error {
 	if err := checkCoinbaseForm(i.Coinbase); err != nil {
 		return err
 	}
-	return foldChecked(i.CoinbaseBranch, doubleSHA256(i.Coinbase), 0, root)
+	return foldChecked(i.CoinbaseBranch, pow.DoubleSHA256(i.Coinbase), 0, root)
 }
 
 // foldChecked folds a branch like Branch.Root and refuses duplicate subtrees
@@ -97,9 +99,9 @@ func foldChecked(b Branch, h chainhash.Hash, index uint32, root chainhash.Hash) 
 		}
 		last = last || twin
 		if right {
-			h = hashPair(&b[level], &h)
+			h = pow.HashPair(&b[level], &h)
 		} else {
-			h = hashPair(&h, &b[level])
+			h = pow.HashPair(&h, &b[level])
 		}
 		index >>= 1
 	}

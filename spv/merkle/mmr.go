@@ -47,15 +47,15 @@ func parent(l, r *Node) (p Node, overflow bool) {
 }
 
 // Peaks is a mountain range reduced to what appending and the root need, at most 32 nodes.
-// The zero value is the empty range. Assignment copies it, so a caller that may have to go
-// back keeps a copy, or rebuilds one with PeaksAt.
+// The zero value is the empty range. Assignment copies it and == compares it, so a caller
+// that may have to go back keeps a copy, or rebuilds one with PeaksAt.
 //
 // The range over n leaves is made of perfect binary trees ("mountains"), one for each set
 // bit of n, the largest over the oldest leaves.
 type Peaks struct {
 	leaves uint64
 	work   uint256.Int
-	at     [maxPeaks]Node // at[k] is the peak over 2^k leaves; valid if bit k of leaves is set
+	at     [maxPeaks]Node // at[k] is the peak over 2^k leaves; zero unless bit k of leaves is set
 }
 
 // Leaves returns the number of leaves.
@@ -78,6 +78,7 @@ func (p *Peaks) Append(stored []Node, leaf Node) ([]Node, error) {
 	height := 0
 	for ; p.leaves>>height&1 != 0; height++ {
 		leaf, _ = parent(&p.at[height], &leaf) // below the total, which fits
+		p.at[height] = Node{}
 		stored = append(stored, leaf)
 	}
 	p.at[height] = leaf

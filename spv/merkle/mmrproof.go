@@ -3,6 +3,7 @@ package merkle
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"github.com/holiman/uint256"
@@ -39,7 +40,7 @@ func Prove(nodes Nodes, leaves, index uint64) (Proof, error) {
 		return nil, err
 	}
 	mountain := mountainOf(leaves, index)
-	var proof Proof
+	proof := make(Proof, 0, proofLength(leaves, mountain))
 	for height := range mountain {
 		sibling := (index>>height ^ 1) << height
 		node, err := nodes.Node(position(sibling, height))
@@ -59,15 +60,11 @@ func Prove(nodes Nodes, leaves, index uint64) (Proof, error) {
 	return proof, nil
 }
 
-// mountainOf returns the height of the mountain in which a leaf stands: that of the highest
-// bit in which leaves and index differ. Above it the two agree, so that the leaf lies
-// behind the same larger mountains.
+// mountainOf returns the height of the mountain in which a leaf below leaves stands: that of
+// the highest bit in which leaves and index differ. Above it the two agree, so that the
+// leaf lies behind the same larger mountains.
 func mountainOf(leaves, index uint64) int {
-	height := 0
-	for diff := (leaves ^ index) >> 1; diff != 0; diff >>= 1 {
-		height++
-	}
-	return height
+	return bits.Len64(leaves^index) - 1
 }
 
 // Verify checks that leaf is number index, counted from 0, of the leaves that a range with
@@ -112,10 +109,7 @@ func proofLength(leaves uint64, mountain int) int {
 	if leaves&(1<<mountain-1) != 0 {
 		n++
 	}
-	for left := leaves >> (mountain + 1); left != 0; left &= left - 1 {
-		n++
-	}
-	return n
+	return n + bits.OnesCount64(leaves>>(mountain+1))
 }
 
 // climb is the way from a leaf to the root.

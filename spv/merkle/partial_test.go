@@ -16,6 +16,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/testdata"
+	"github.com/layeredpow/lamina/spv/pow"
 )
 
 const headerSize = 80
@@ -262,7 +263,7 @@ func TestPartialPadding(t *testing.T) {
 // passes an inner node for a transaction, and only the depth gives it away.
 func TestPartialInnerNode(t *testing.T) {
 	leaves := numbered(4)
-	inner := []chainhash.Hash{hashPair(&leaves[0], &leaves[1]), hashPair(&leaves[2], &leaves[3])}
+	inner := []chainhash.Hash{pow.HashPair(&leaves[0], &leaves[1]), pow.HashPair(&leaves[2], &leaves[3])}
 	p, err := NewPartial(inner, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,10 @@
 package merkle
 
-import "github.com/btcsuite/btcd/chaincfg/chainhash"
+import (
+	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
+	"github.com/layeredpow/lamina/spv/pow"
+)
 
 // Root computes the root of a block's transaction ids, in block order. Mutated reports
 // that two neighbours which are hashed together are equal at some level, so that another
@@ -33,7 +37,7 @@ func foldLevel(dst, level []chainhash.Hash) int {
 	n := 0
 	for i := 0; i < len(level); i += 2 {
 		right := min(i+1, len(level)-1)
-		dst[n] = hashPair(&level[i], &level[right])
+		dst[n] = pow.HashPair(&level[i], &level[right])
 		n++
 	}
 	return n
