@@ -1,4 +1,4 @@
-package testdata_test
+package archtest
 
 import (
 	"bytes"
@@ -47,6 +47,7 @@ func manifest(t *testing.T) map[string]row {
 	return rows
 }
 
+// TestManifest lives here because the go command's ./... passes over folders named testdata.
 func TestManifest(t *testing.T) {
 	rows := manifest(t)
 	root := filepath.Dir(testdata.Path(t, "MANIFEST.md"))
@@ -86,7 +87,7 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-func TestRead(t *testing.T) {
+func TestDataRead(t *testing.T) {
 	if got := len(testdata.Read(t, "headers/bitcoin-testnet3-0-9999.bin")); got != 10000*80 {
 		t.Errorf("plain file: %d bytes, want %d", got, 10000*80)
 	}
@@ -96,7 +97,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestHex(t *testing.T) {
+func TestDataHex(t *testing.T) {
 	header := testdata.Hex(t, "auxpow/dogecoin-mainnet/17.hex")
 	if len(header) != 80 {
 		t.Fatalf("header 17: %d bytes, want 80", len(header))

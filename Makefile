@@ -1,0 +1,37 @@
+# Every target is one command; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo app test lint bench fuzz dist dist-check
+
+# Translations and sort order must not depend on the user's locale.
+export LC_ALL := C
+# How long `make fuzz` spends on each fuzz target, and what `make bench` runs.
+export FUZZTIME ?= 60s
+export BENCH ?= .
+export BENCHTIME ?= 1s
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+
+demo: ## verify real headers, proofs and blocks; needs no network and no cgo
+	CGO_ENABLED=0 go run ./cmd/lamina demo
+
+app: ## start the desktop program (installs its system packages first)
+	.ci/setup && go run ./cmd/lamina-desktop
+
+test: ## run every test (installs what is missing first)
+	.ci/setup && .ci/test
+
+lint: ## gofmt, go vet, staticcheck
+	.ci/setup && .ci/lint
+
+bench: ## run the benchmarks; BENCH=regexp, BENCHTIME=1s
+	.ci/bench
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	.ci/fuzz
+
+dist: ## build the static headless binaries as reproducible archives in dist/
+	.ci/dist dist
+
+dist-check: ## build dist twice, in two places with two caches, and compare the hashes
+	.ci/dist-check

@@ -1,0 +1,69 @@
+package archtest
+
+import "strings"
+
+// module is the import path that all packages of ours begin with.
+const module = "github.com/layeredpow/lamina"
+
+// rule is one row of the arrows table in docs/architecture.md.
+type rule struct {
+	pkg   string   // path below the module; the rule covers everything below it that has no row of its own
+	ours  []string // packages of ours that may be imported, with all below them; its own tree always may
+	never []string // other import paths that may not be, with all below them
+	pure  bool     // no clock either
+}
+
+const (
+	fyne    = "fyne.io"
+	fyneApp = "fyne.io/fyne/v2/app"
+	bbolt   = "go.etcd.io/bbolt"
+)
+
+// rules is the table; of several rows that cover a package the longest path wins. A package without a row is a violation, so
+// that whoever adds one decides what it may know.
+var rules = []rule{
+	{pkg: "spv", pure: true, never: []string{"os", "net", "log", "crypto/rand", "math/rand", "io/ioutil", "syscall", bbolt, fyne}},
+	{pkg: "keystore", never: []string{"net", bbolt, fyne}},
+	{pkg: "wallet", ours: []string{"spv", "keystore"}, never: []string{"os", "net", bbolt, fyne}},
+	{pkg: "internal/store", ours: []string{"spv", "wallet"}, never: []string{fyne}},
+	{pkg: "internal/p2p", ours: []string{"spv", "wallet"}, never: []string{fyne}},
+	{pkg: "internal/node", ours: []string{"spv", "internal/store", "internal/p2p", "wallet/settle"}, never: []string{fyne}},
+	{pkg: "internal/app", never: []string{fyne}, ours: []string{
+		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p", "internal/node"}},
+	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},
+	{pkg: "internal/simnet", ours: []string{"spv", "wallet", "internal/node"}, never: []string{"net", fyne}},
+	{pkg: "internal/testdata", never: []string{"net", fyne}},
+	{pkg: "internal/archtest", never: []string{"net", fyne}},
+	{pkg: "internal/tools", never: []string{"net", fyne}},
+	{pkg: "assets", never: []string{"os", "net", fyne}},
+	{pkg: "ui", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyneApp}},
+	{pkg: "ui/present", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyne}},
+	{pkg: "cmd/lamina", ours: []string{"internal/app", "internal/rpc", "internal/node"}, never: []string{fyne}},
+	{pkg: "cmd/lamina-desktop", ours: []string{"internal/app", "ui", "assets"}},
+}
+
+// chainNames may appear, as identifier or in a string, nowhere but in spv/chains: what differs between chains is data.
+var chainNames = []string{"bitcoin", "litecoin", "namecoin", "dogecoin"}
+
+const chainData = "spv/chains"
+
+// clock lists the functions of package time that read or wait for the clock.
+var clock = map[string]bool{
+	"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true,
+	"Tick": true, "NewTicker": true, "NewTimer": true,
+}
+
+// within says whether path is prefix or lies below it.
+func within(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+// ruleFor returns the row with the longest path that covers pkg.
+func ruleFor(pkg string) (best rule, found bool) {
+	for _, r := range rules {
+		if within(pkg, r.pkg) && len(r.pkg) > len(best.pkg) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
