@@ -1,6 +1,6 @@
 package spv
 
-import "fmt"
+import "github.com/layeredpow/lamina/spv/merkle"
 
 // Outcome tells how a check ended.
 type Outcome uint8
@@ -43,17 +43,9 @@ type Report struct {
 	Checks []Check `json:"checks"`
 }
 
-// CheckError says which check refuted an object.
-type CheckError struct {
-	Name string // the check's stable name, such as "parent-work"
-	Want string // what the rule demands
-	Got  string // what was found
-}
-
-// Error returns "name: got X, want Y".
-func (e *CheckError) Error() string {
-	return fmt.Sprintf("%s: got %s, want %s", e.Name, e.Got, e.Want)
-}
+// CheckError says which check refuted an object: its stable name, what the rule demands
+// and what was found.
+type CheckError = merkle.CheckError
 
 // Check applies one rule. With a nil report a failure is returned as *CheckError and a
 // success costs nothing; otherwise the check is recorded and nil is returned, so that
