@@ -66,6 +66,9 @@ func (p *Presync) Next() Hash {
 // Releasing tells whether the second pass has begun.
 func (p *Presync) Releasing() bool { return p.second }
 
+// Done tells whether the second pass has released all that the first one showed.
+func (p *Presync) Done() bool { return p.second && p.replayed >= p.count && len(p.buffer) == 0 }
+
 // Progress returns the height that the current pass has reached.
 func (p *Presync) Progress() int32 {
 	if p.second {

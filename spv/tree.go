@@ -96,6 +96,28 @@ func NewTreeAt(rules *Rules, start []Header, height int32, work uint256.Int) (*T
 	return t, nil
 }
 
+// Upto returns a tree of its own that ends in a block of this one: the branch that leads
+// there, as far down as this tree knows it. Changes to one do not show in the other.
+func (t *Tree) Upto(id Hash) (*Tree, bool) {
+	at, ok := t.find(&id)
+	if !ok {
+		return nil, false
+	}
+	var start []Header
+	first := at
+	for i := at; i >= 0; i = t.nodes[i].prev {
+		start = append(start, t.nodes[i].header)
+		first = i
+	}
+	slices.Reverse(start)
+	u, err := NewTreeAt(t.rules, start, t.nodes[first].height, t.nodes[first].work)
+	if err != nil {
+		return nil, false // a branch of ours always links
+	}
+	u.parent = t.parent
+	return u, true
+}
+
 // LinkTo makes the tree judge merged-mining proofs against the chain whose work they
 // borrow (rules R2 and R4 of layer chains).
 func (t *Tree) LinkTo(parent ParentView) { t.parent = parent }

@@ -325,3 +325,28 @@ func TestLocator(t *testing.T) {
 		t.Fatalf("locator %v, want %v", heights, want)
 	}
 }
+
+func TestUpto(t *testing.T) {
+	rules := easyRules(spv.Era{Retarget: spv.ASERT, Spacing: 600, HalfLife: 600})
+	tree := spv.NewTree(rules)
+	a := grow(t, tree, rules.Genesis.ID(), 30, 500, 1)
+	b := grow(t, tree, rules.Genesis.ID(), 10, 900, 2)
+	connect(t, tree, a...)
+	connect(t, tree, b...)
+	for _, end := range []spv.Header{a[29].Header, a[12].Header, b[9].Header, rules.Genesis} {
+		u, ok := tree.Upto(end.ID())
+		want, _ := tree.WorkAt(end.ID())
+		if !ok || u.Tip().Hash != end.ID() || u.Work() != want {
+			t.Fatalf("tree up to %s: tip %s", end.ID(), u.Tip())
+		}
+	}
+	u, _ := tree.Upto(a[20].Header.ID())
+	connect(t, u, a[21:]...)
+	connect(t, u, grow(t, u, a[29].Header.ID(), 1, 600, 3)...)
+	if u.Tip().Height != 31 || tree.Tip().Height != 30 {
+		t.Fatalf("tips %s and %s", u.Tip(), tree.Tip())
+	}
+	if _, ok := tree.Upto(spv.Hash{1}); ok {
+		t.Fatal("a tree up to an unknown block")
+	}
+}

@@ -1,0 +1,316 @@
+package syncer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+)
+
+const (
+	// answerTime is how long a peer may take to answer getheaders.
+	answerTime = 30 * time.Second
+	// quietTime is how long nobody need say anything before all are asked again.
+	quietTime = 10 * time.Minute
+	// maxStrange is how often a peer may announce headers that lead nowhere.
+	maxStrange = 10
+)
+
+// peer is what the machine knows of one connection.
+type peer struct {
+	id      Peer
+	height  int32     // by its own word
+	asked   time.Time // when it was asked for headers; zero if no answer is due
+	told    bool      // its last answer held nothing new
+	heard   time.Time // when its last answer came
+	queue   []batch   // not judged yet
+	reached int32     // highest header of its answers since it was last asked by locator
+	presync *spv.Presync
+	strange int
+}
+
+// batch is the headers of one message.
+type batch struct {
+	run    []spv.Sealed
+	answer bool // to a question of ours; otherwise an announcement
+}
+
+func (m *Machine) connected(in Connected) {
+	if m.peer(in.Peer) != nil {
+		return
+	}
+	p := &peer{id: in.Peer, height: in.Height}
+	m.peers = append(m.peers, p)
+	m.emit(Send{Peer: p.id, Message: &wire.MsgSendHeaders{}})
+	if m.source() == nil {
+		m.ask(p)
+	}
+}
+
+// source returns the peer that is being fetched from, if any. One at a time is asked for
+// the bulk; the others are asked once it has told all it knows.
+func (m *Machine) source() *peer {
+	for _, p := range m.peers {
+		if !p.asked.IsZero() || len(p.queue) > 0 || p.presync != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// ask asks a peer for what follows our best chain, or its presync's.
+func (m *Machine) ask(p *peer) {
+	if p.presync != nil {
+		m.askAfter(p, []spv.Hash{p.presync.Next()})
+		return
+	}
+	p.reached = -1
+	m.askAfter(p, m.tree.Locator())
+}
+
+func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
+	request := &wire.MsgGetHeaders{ProtocolVersion: msg.Version}
+	for i := range locator {
+		// Never more than the message allows: a locator grows by the logarithm of the window.
+		_ = request.AddBlockLocatorHash(&locator[i])
+	}
+	p.asked = m.now
+	m.emit(Send{Peer: p.id, Message: request})
+}
+
+func (m *Machine) received(p *peer, message msg.Message) {
+	switch message := message.(type) {
+	case *msg.Headers:
+		m.headers(p, message.Headers)
+	case *wire.MsgInv:
+		m.inventory(p, message)
+	}
+}
+
+// inventory: a peer that does not announce by headers has a block that we lack.
+func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
+	for _, v := range inv.InvList {
+		if v.Type&^wire.InvWitnessFlag != wire.InvTypeBlock {
+			continue
+		}
+		if _, known := m.tree.Lookup(v.Hash); !known && p.asked.IsZero() && p.presync == nil {
+			p.told = false
+			m.ask(p)
+			return
+		}
+	}
+}
+
+// headers takes an answer or an announcement. The next question goes out before this
+// answer is judged, so that the peer's time and ours overlap.
+func (m *Machine) headers(p *peer, run []spv.Sealed) {
+	answer := !p.asked.IsZero()
+	p.asked, p.heard = time.Time{}, m.now
+	if !answer && len(run) == 0 {
+		return
+	}
+	if err := linked(run); err != nil {
+		m.drop(p, err, true)
+		return
+	}
+	p.queue = append(p.queue, batch{run: run, answer: answer})
+	// A short answer is not the end of the chain: some nodes cut messages by size.
+	// Only an empty one, or one with nothing new, is.
+	if answer && len(run) > 0 && p.presync == nil && m.enough() && !short(run) {
+		m.askAfter(p, []spv.Hash{run[len(run)-1].Header.ID()})
+	}
+	m.emit(Again{})
+}
+
+// enough tells that our best chain has the minimum work, so that no presync is due.
+func (m *Machine) enough() bool {
+	work := m.tree.Work()
+	return !work.Lt(&m.tree.Rules().MinimumWork)
+}
+
+// short tells that asking ahead is not worth it: the answer is likely the last.
+func short(run []spv.Sealed) bool { return len(run) < 100 }
+
+// linked makes sure that an answer is one line of headers.
+func linked(run []spv.Sealed) error {
+	for i := 1; i < len(run); i++ {
+		if prev := run[i].Header.Prev(); prev != run[i-1].Header.ID() {
+			return fmt.Errorf("headers: entry %d builds on %s, want the entry before it", i, prev)
+		}
+	}
+	return nil
+}
+
+// judge takes one answer from the queues. If more are left it asks to go on.
+func (m *Machine) judge() {
+	i := slices.IndexFunc(m.peers, func(p *peer) bool { return len(p.queue) > 0 })
+	if i < 0 {
+		return
+	}
+	p := m.peers[i]
+	b := p.queue[0]
+	p.queue = p.queue[1:]
+	if p.presync != nil || m.needsPresync(b.run) {
+		m.feed(p, b.run)
+	} else {
+		m.connect(p, b)
+	}
+	if slices.ContainsFunc(m.peers, func(p *peer) bool { return len(p.queue) > 0 }) {
+		m.emit(Again{})
+	}
+}
+
+// needsPresync tells that we are below the minimum work, and that this run alone would
+// not lift us above it.
+func (m *Machine) needsPresync(run []spv.Sealed) bool {
+	if len(run) == 0 || m.enough() {
+		return false
+	}
+	claimed, ok := m.tree.WorkAt(run[0].Header.Prev())
+	if !ok {
+		return false // leads nowhere: for connect to say
+	}
+	for i := range run {
+		if target, ok := spv.ParseTarget(run[i].Header.Bits()); ok {
+			own := spv.WorkOf(&target)
+			claimed.Add(&claimed, &own)
+		}
+	}
+	return claimed.Lt(&m.tree.Rules().MinimumWork)
+}
+
+// feed gives a run to the peer's presync and connects what that releases.
+func (m *Machine) feed(p *peer, run []spv.Sealed) {
+	if p.presync == nil {
+		start, ok := m.tree.Upto(run[0].Header.Prev())
+		if !ok {
+			return
+		}
+		p.presync = spv.NewPresync(start, m.tree.Rules().MinimumWork, m.salt, m.unix())
+	}
+	released, err := p.presync.Feed(run, len(run) == 0, m.unix())
+	switch {
+	case errors.Is(err, spv.ErrNotEnoughWork):
+		m.drop(p, err, false) // poor, or still syncing itself
+		return
+	case errors.Is(err, spv.ErrPending):
+		m.wait(p)
+		return
+	case err != nil:
+		m.drop(p, err, true)
+		return
+	}
+	if p.presync.Done() {
+		p.presync = nil
+	}
+	if len(released) > 0 && !m.add(p, released) {
+		return
+	}
+	m.ask(p)
+}
+
+// connect judges a message by the tree and decides whether the peer has more to tell: as
+// long as its answers lead higher, even along headers that we know, until one is empty.
+func (m *Machine) connect(p *peer, b batch) {
+	if len(b.run) > 0 && !m.add(p, b.run) {
+		return
+	}
+	if !p.asked.IsZero() || len(p.queue) > 0 {
+		return // an answer is due anyway
+	}
+	if len(b.run) > 0 && b.answer {
+		last, _ := m.tree.Lookup(b.run[len(b.run)-1].Header.ID())
+		if last.Height > p.reached {
+			p.reached = last.Height
+			m.askAfter(p, []spv.Hash{last.Hash})
+			return
+		}
+	}
+	p.told = true
+	m.next()
+}
+
+// next asks a peer that has not told all it knows, once nobody else is being asked.
+func (m *Machine) next() {
+	if m.source() != nil {
+		return
+	}
+	for _, p := range m.peers {
+		if !p.told {
+			m.ask(p)
+			return
+		}
+	}
+}
+
+// add connects headers and reports whether the peer may go on.
+func (m *Machine) add(p *peer, run []spv.Sealed) bool {
+	change, err := m.tree.Connect(run, m.unix())
+	if change.Undo > 0 || len(change.Headers) > 0 {
+		m.emit(Store{Change: change})
+	}
+	var bad *spv.HeaderError
+	switch {
+	case err == nil:
+		p.strange = 0
+		return true
+	case errors.Is(err, spv.ErrPending):
+		m.wait(p)
+	case errors.Is(err, spv.ErrUnknownParent):
+		if p.strange++; p.strange > maxStrange {
+			m.drop(p, err, false)
+		} else if p.asked.IsZero() {
+			m.ask(p)
+		}
+	default:
+		m.drop(p, err, errors.As(err, &bad) && bad.Permanent())
+	}
+	return false
+}
+
+// wait keeps a peer whose headers cannot be judged before the parent chain has moved.
+func (m *Machine) wait(p *peer) {
+	m.pending = true
+	p.queue, p.presync, p.told, p.asked = nil, nil, false, time.Time{}
+}
+
+func (m *Machine) parentMoved() {
+	if m.pending {
+		m.pending = false
+		m.next()
+	}
+}
+
+// tick drops peers that owe an answer for too long and asks again where it is quiet.
+func (m *Machine) tick() {
+	for _, p := range slices.Clone(m.peers) {
+		switch {
+		case !p.asked.IsZero() && m.now.Sub(p.asked) > answerTime:
+			m.drop(p, fmt.Errorf("no answer to getheaders for %s", answerTime), false)
+		case p.told && m.now.Sub(p.heard) > quietTime:
+			p.told = false
+		}
+	}
+	if !m.pending {
+		m.next()
+	}
+}
+
+func (m *Machine) drop(p *peer, err error, ban bool) {
+	m.emit(Drop{Peer: p.id, Err: err, Ban: ban})
+	m.forget(p.id)
+}
+
+func (m *Machine) forget(id Peer) {
+	m.peers = slices.DeleteFunc(m.peers, func(p *peer) bool { return p.id == id })
+	if !m.pending {
+		m.next()
+	}
+}
+
+func (m *Machine) unix() uint32 { return uint32(m.now.Unix()) }
