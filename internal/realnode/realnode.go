@@ -1,0 +1,205 @@
+// Package realnode starts full nodes that this project did not write, btcd and litecoind,
+// on private test networks over loopback, for tests to run against.
+package realnode
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/btcsuite/btcd/btcutil/bech32"
+
+	"github.com/layeredpow/lamina/internal/testdata"
+)
+
+const (
+	rpcUser     = "test"
+	rpcPassword = "test"
+	startTime   = 60 * time.Second
+)
+
+// Node is a running full node. It is stopped when its test ends.
+type Node struct {
+	P2P  string // host:port of its peer-to-peer port
+	rpc  string
+	cmd  *exec.Cmd
+	args []string
+	dir  string
+	log  bytes.Buffer
+	paid byte
+}
+
+// Btcd starts btcd on Bitcoin's regtest. It is built from the version that .ci/tools.mod
+// pins, once.
+func Btcd(t testing.TB) *Node {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "btcd")
+	build := exec.Command("go", "build", "-modfile=.ci/tools.mod", "-o", binary, "github.com/btcsuite/btcd")
+	build.Dir = testdata.Root(t)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build btcd: %v\n%s", err, out)
+	}
+	n := &Node{P2P: freeAddress(t), rpc: freeAddress(t), dir: t.TempDir()}
+	n.args = []string{binary, "--regtest", "--notls", "--nodnsseed", "--txindex",
+		"--datadir=" + n.dir, "--logdir=" + n.dir, "--configfile=" + filepath.Join(n.dir, "none"),
+		"--listen=" + n.P2P, "--rpclisten=" + n.rpc, "--rpcuser=" + rpcUser, "--rpcpass=" + rpcPassword,
+		"--miningaddr=" + nobody("bcrt", 0)}
+	n.Start(t)
+	return n
+}
+
+// Litecoind starts Debian's litecoind on Litecoin's regtest, serving compact filters.
+func Litecoind(t testing.TB) *Node {
+	t.Helper()
+	binary, err := exec.LookPath("litecoind")
+	if err != nil {
+		t.Fatal("litecoind is not installed: run .ci/setup")
+	}
+	n := &Node{P2P: freeAddress(t), rpc: freeAddress(t), dir: t.TempDir()}
+	_, p2pPort, _ := net.SplitHostPort(n.P2P)
+	_, rpcPort, _ := net.SplitHostPort(n.rpc)
+	n.args = []string{binary, "-regtest", "-datadir=" + n.dir, "-bind=127.0.0.1", "-port=" + p2pPort, "-rpcport=" + rpcPort,
+		"-rpcuser=" + rpcUser, "-rpcpassword=" + rpcPassword, "-listen", "-dnsseed=0", "-listenonion=0", "-upnp=0",
+		// Without its extension blocks, which want a first payment of their own to start with.
+		"-vbparams=mweb:999999999998:999999999999",
+		"-blockfilterindex", "-peerblockfilters", "-fallbackfee=0.001"}
+	n.Start(t)
+	return n
+}
+
+// nobody returns a P2WPKH address without a key: the blocks' money is not needed.
+func nobody(hrp string, tag byte) string {
+	program, err := bech32.ConvertBits(append(make([]byte, 19), tag), 8, 5, true)
+	if err != nil {
+		panic(err) // whole bytes always convert
+	}
+	address, err := bech32.Encode(hrp, append([]byte{0}, program...))
+	if err != nil {
+		panic(err)
+	}
+	return address
+}
+
+// freeAddress picks a loopback port that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Start starts the node, again after Kill, and waits until it answers.
+func (n *Node) Start(t testing.TB) {
+	t.Helper()
+	n.cmd = exec.Command(n.args[0], n.args[1:]...)
+	n.cmd.Stdout, n.cmd.Stderr = &n.log, &n.log
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Kill)
+	var err error
+	for end := time.Now().Add(startTime); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var height int32
+		if height, err = n.height(); err == nil && height >= 0 {
+			return
+		}
+	}
+	n.Kill()
+	t.Fatalf("%s does not answer: %v\n%s", n.args[0], err, n.log.String())
+}
+
+// Stop ends the node in order, so that it keeps its blocks.
+func (n *Node) Stop(t testing.TB) {
+	t.Helper()
+	if err := n.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.cmd.Wait(); err != nil {
+		t.Fatalf("%s: %v\n%s", n.args[0], err, n.log.String())
+	}
+	n.cmd = nil
+}
+
+// Kill ends the node at once, as a crash would.
+func (n *Node) Kill() {
+	if n.cmd != nil && n.cmd.Process != nil {
+		_ = n.cmd.Process.Kill()
+		_ = n.cmd.Wait()
+		n.cmd = nil
+	}
+}
+
+func (n *Node) height() (height int32, err error) { return height, n.try(&height, "getblockcount") }
+
+// Generate mines blocks and returns their ids, lowest first.
+func (n *Node) Generate(t testing.TB, blocks int) []string {
+	t.Helper()
+	var ids []string
+	if filepath.Base(n.args[0]) == "btcd" {
+		n.Call(t, &ids, "generate", blocks)
+	} else {
+		n.paid++ // another payee, lest a block that was invalidated is made again
+		n.Call(t, &ids, "generatetoaddress", blocks, nobody("rltc", n.paid))
+	}
+	return ids
+}
+
+// Call calls an RPC method and stores its result, if result is not nil.
+func (n *Node) Call(t testing.TB, result any, method string, params ...any) {
+	t.Helper()
+	if err := n.try(result, method, params...); err != nil {
+		t.Fatalf("%s: %v", method, err)
+	}
+}
+
+func (n *Node) try(result any, method string, params ...any) error {
+	if params == nil {
+		params = []any{}
+	}
+	body, err := json.Marshal(map[string]any{"jsonrpc": "1.0", "id": 1, "method": method, "params": params})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPost, "http://"+n.rpc, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Close = true // a node waits for idle connections before it stops
+	request.SetBasicAuth(rpcUser, rpcPassword)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Result json.RawMessage
+		Error  *struct{ Message string }
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("%s: %.200s", response.Status, raw)
+	}
+	if answer.Error != nil {
+		return errors.New(answer.Error.Message)
+	}
+	if result == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Result, result)
+}
