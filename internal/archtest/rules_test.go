@@ -32,13 +32,14 @@ var rules = []rule{
 		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p", "internal/node"}},
 	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},
 	{pkg: "internal/simnet", ours: []string{"spv", "wallet", "internal/node"}, never: []string{"net", fyne}},
+	{pkg: "internal/realnode", ours: []string{"internal/testdata"}, never: []string{fyne}},
 	{pkg: "internal/testdata", never: []string{"net", fyne}},
 	{pkg: "internal/archtest", never: []string{"net", fyne}},
 	{pkg: "internal/tools", never: []string{"net", fyne}},
 	{pkg: "assets", never: []string{"os", "net", fyne}},
 	{pkg: "ui", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyneApp}},
 	{pkg: "ui/present", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyne}},
-	{pkg: "cmd/lamina", ours: []string{"internal/app", "internal/rpc", "internal/node"}, never: []string{fyne}},
+	{pkg: "cmd/lamina", ours: []string{"spv", "assets", "internal/app", "internal/rpc", "internal/node", "internal/p2p"}, never: []string{fyne}},
 	{pkg: "cmd/lamina-desktop", ours: []string{"internal/app", "ui", "assets"}},
 }
 
@@ -46,6 +47,9 @@ var rules = []rule{
 var chainNames = []string{"bitcoin", "litecoin", "namecoin", "dogecoin"}
 
 const chainData = "spv/chains"
+
+// foreignNodes may name them, too: it starts programs that are called after a chain.
+const foreignNodes = "internal/realnode"
 
 // clock lists the functions of package time that read or wait for the clock.
 var clock = map[string]bool{
