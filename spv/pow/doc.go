@@ -5,7 +5,7 @@
 // display order.
 //
 // On amd64 the bulk functions run in vector registers, chosen once at start from what the processor and the operating
-// system support; elsewhere, and as the reference in the tests, portable Go computes the same values.
+// system support; elsewhere portable Go computes the same values.
 //
 // The package never decides whether a hash is good enough, never parses a header and never does input or output.
 // Only SumMany starts goroutines, and they end before it returns.

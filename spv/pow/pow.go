@@ -73,7 +73,7 @@ func (a Algorithm) Sum(header *[80]byte) chainhash.Hash {
 // cores (GOMAXPROCS) when there is enough work; SHA-256d stays on the calling goroutine.
 // It panics if out is shorter than headers or the algorithm is outside the set.
 func (a Algorithm) SumMany(out []chainhash.Hash, headers []*[80]byte) {
-	out = out[:len(headers)]
+	checkRoom(out, headers)
 	switch a {
 	case SHA256d:
 		HashHeaders(out, headers)
@@ -81,5 +81,11 @@ func (a Algorithm) SumMany(out []chainhash.Hash, headers []*[80]byte) {
 		scryptMany(out, headers)
 	default:
 		panic("pow: " + a.String() + " has no work hash")
+	}
+}
+
+func checkRoom(out []chainhash.Hash, headers []*[80]byte) {
+	if len(out) < len(headers) {
+		panic(fmt.Sprintf("pow: %d hashes of output for %d headers", len(out), len(headers)))
 	}
 }
