@@ -35,21 +35,24 @@ func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
 	linked := t.linked(run)
 	t.batch.hashWorks(run[:linked], t.rules.Work)
 	last := int32(-1) // node of the header before
+	fresh := false    // it was added just now, so that nothing here can build on it yet
 	for i := range run[:linked] {
 		id := &t.batch.ids[i]
-		if known, ok := t.find(id); ok {
-			last = known
-			continue
-		}
 		prev := run[i].Header.Prev()
-		if last < 0 || t.nodes[last].id != prev {
-			last, _ = t.find(&prev)
+		if !fresh || t.batch.ids[i-1] != prev {
+			if known, ok := t.find(id); ok {
+				last, fresh = known, false
+				continue
+			}
+			if last < 0 || t.nodes[last].id != prev {
+				last, _ = t.find(&prev)
+			}
 		}
 		node, err := t.admit(&run[i], id, &t.batch.works[i], last, now)
 		if err != nil {
 			return &HeaderError{Block: Block{Height: t.nodes[last].height + 1, Hash: *id}, Err: err}
 		}
-		last = node
+		last, fresh = node, true
 		*fork = min(*fork, t.consider(node))
 	}
 	if linked < len(run) {

@@ -18,19 +18,21 @@ const (
 	CheckReorgLimit = "reorg-limit"
 )
 
-// Why a header cannot be judged. Neither means that it is invalid.
+// Why a header cannot be judged. None of them means that it is invalid.
 var (
 	// ErrUnknownParent: the block that the header builds on is not in the tree.
 	ErrUnknownParent = errors.New("builds on an unknown block")
 	// ErrPending: the parent chain's block that the proof builds on is not known yet;
 	// ask again when the parent chain has moved.
 	ErrPending = errors.New("its parent chain's block is not known yet")
+	// ErrNoContext: headers below that a rule looks back at are not at hand.
+	ErrNoContext = errors.New("headers below are not at hand")
 )
 
 // HeaderError tells which header was refused, and why.
 type HeaderError struct {
 	Block Block
-	Err   error // *CheckError, ErrUnknownParent or ErrPending
+	Err   error // *CheckError, or wraps ErrUnknownParent, ErrPending or ErrNoContext
 }
 
 // Error returns "header HEIGHT ID: reason".
@@ -57,7 +59,7 @@ func (e *HeaderError) Permanent() bool {
 
 // CheckContext judges a header by the headers below it: difficulty, times, version and
 // checkpoints, not its work. A now of 0 leaves the clock out. Headers that are not at
-// hand make a check "not checked" in the report; without a report that is a failure.
+// hand make a check "not checked" in the report; without a report that is ErrNoContext.
 func (r *Rules) CheckContext(below Ancestry, height int32, h *Header, now uint32, rep *Report) error {
 	if err := r.checkDifficulty(below, height, h, rep); err != nil {
 		return err
@@ -140,8 +142,8 @@ func (r *Rules) checkCheckpoint(height int32, h *Header, rep *Report) error {
 
 func missing(rep *Report, name, want string) error {
 	if rep == nil {
-		return &CheckError{Name: name, Want: want, Got: "headers below are not at hand"}
+		return fmt.Errorf("%s: %w", name, ErrNoContext)
 	}
-	rep.Skip(name, want, "headers below are not at hand")
+	rep.Skip(name, want, ErrNoContext.Error())
 	return nil
 }

@@ -140,10 +140,12 @@ func asertTarget(ref *uint256.Int, elapsed, blocks int64, e *Era, limit *uint256
 
 	var by, t uint256.Int
 	by.SetUint64(factor)
-	if _, overflow := t.MulOverflow(ref, &by); overflow {
+	if _, overflow := t.MulOverflow(ref, &by); !overflow {
+		shifts -= 16
+	} else if _, overflow = t.MulDivOverflow(ref, &by, uint256.NewInt(65536)); overflow {
+		// Without its fraction a product this large is still exact to the compact form.
 		return *limit
 	}
-	shifts -= 16
 	switch {
 	case shifts <= -256:
 		t.Clear()

@@ -34,10 +34,11 @@ func Root(txids []chainhash.Hash) (root chainhash.Hash, mutated bool) {
 // foldLevel writes the parents of level to dst and returns their number. The last node of
 // an odd level is its own neighbour. Dst may be level itself.
 func foldLevel(dst, level []chainhash.Hash) int {
-	n := 0
-	for i := 0; i < len(level); i += 2 {
-		right := min(i+1, len(level)-1)
-		dst[n] = pow.HashPair(&level[i], &level[right])
+	n := len(level) / 2
+	last := level[len(level)-1]
+	pow.HashPairs(dst, level)
+	if len(level)%2 != 0 {
+		dst[n] = pow.HashPair(&last, &last)
 		n++
 	}
 	return n

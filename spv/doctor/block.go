@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+// Block verifies a whole block as a light client can: its header and proof as Header
+// does, that its transactions and witnesses are those that the header commits to, a
+// signet's solution, and the form of a layer's commitment. It runs no other scripts and
+// knows no amounts. The error says that the input is no block.
+func Block(o Options, input []byte) (*Report, error) {
+	raw, err := o.prepare(input)
+	if err != nil {
+		return nil, err
+	}
+	block, n, err := parseBlock(o.Rules, raw)
+	if err != nil {
+		return nil, err
+	}
+	return judgeBlock(&o, block, len(raw)-n), nil
+}
+
+func parseBlock(r *spv.Rules, raw []byte) (*spv.FullBlock, int, error) {
+	if _, n, err := parseSealed(r, raw); err == nil && n == len(raw) {
+		return nil, 0, fmt.Errorf("block: a header of %d bytes without transactions", n)
+	} else if err == nil && n == spv.HeaderSize {
+		return spv.ParseBlock(raw, false)
+	}
+	return spv.ParseBlock(raw, r.AuxPoW != nil)
+}
+
+func judgeBlock(o *Options, b *spv.FullBlock, trailing int) *Report {
+	r := &Report{Title: "block of " + o.Rules.Name}
+	judgeOne(o, &b.Sealed, r)
+	b.CheckBody(&r.checks)
+	o.Rules.CheckSignetBlock(b, &r.checks)
+	if isLayer(o.Rules) && b.Header != o.Rules.Genesis {
+		r.commitment(b)
+	}
+	r.trailing(o, trailing)
+	r.fact("transactions", "%d", len(b.Txs))
+	r.conclude()
+	r.diagnose(o, &b.Sealed)
+	if r.Cause == nil && r.Verdict == Refuted {
+		r.Cause = blockCause(b, r.Checks)
+	}
+	return r
+}
+
+// commitment checks the form of a layer block's commitment to its anchor. Whether the
+// anchor is the right one needs L1 headers.
+func (r *Report) commitment(b *spv.FullBlock) {
+	c, err := spv.Commitment{}, spv.ErrNoCommitment
+	if len(b.Txs) > 0 {
+		c, err = spv.CoinbaseCommitment(&b.Txs[0])
+	}
+	r.checks.Check(CheckCommitment, err == nil, func() (string, string) {
+		if err != nil {
+			return "exactly one commitment output in the coinbase", err.Error()
+		}
+		return "exactly one commitment output in the coinbase", "anchor " + c.Anchor.String()
+	})
+	if err == nil {
+		r.checks.Skip(spv.CheckAnchorBranch, Explain(spv.CheckAnchorBranch), "L1 headers are not part of the input")
+		r.fact("fee vote", "%d sat/vB", c.FeeVote)
+		r.fact("mmr root", "%s", c.MMRRoot)
+	}
+}

@@ -1,0 +1,210 @@
+package doctor
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/pow"
+)
+
+// pseudoHeight stands in for heights that are not known, so that the rules which look at
+// the headers just below can be applied. It is far above genesis, near which they differ.
+const pseudoHeight = 1 << 20
+
+const needsHeight = "the height is not known"
+
+// judge applies a chain's rules to headers, leaving out those that need what is not
+// known.
+type judge struct {
+	real    *spv.Rules // as given
+	rules   *spv.Rules // without the rules that cannot be applied
+	located bool       // heights are known
+	now     uint32
+}
+
+func newJudge(o *Options, located bool) *judge {
+	located = located && len(o.Rules.Eras) > 0
+	j := &judge{real: o.Rules, rules: o.Rules, located: located, now: o.Now}
+	if !located {
+		j.rules = timeless(o.Rules)
+	}
+	return j
+}
+
+// timeless returns the rules without what depends on the height. What then passes
+// trivially, strike marks as not checked.
+func timeless(r *spv.Rules) *spv.Rules {
+	free := *r
+	free.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 1}}
+	free.VersionFloors, free.Checkpoints = nil, nil
+	if r.AuxPoW != nil {
+		aux := *r.AuxPoW
+		aux.Start, aux.LegacyBefore = math.MinInt32, math.MaxInt32
+		free.AuxPoW = &aux
+	}
+	return &free
+}
+
+// header applies every rule to one header and adds the checks to rep. Work is the work
+// hash of the header, or of its parent, if it is at hand. Below gives the headers below.
+func (j *judge) header(s *spv.Sealed, work *spv.Hash, height int32, below spv.Ancestry, rep *spv.Report) error {
+	if j.located && height == 0 {
+		id, want := s.Header.ID(), j.real.Genesis.ID()
+		return rep.Check(CheckGenesis, id == want, func() (string, string) { return want.String(), id.String() })
+	}
+	start := len(rep.Checks)
+	if err := j.work(s, work, height, rep); err != nil {
+		return err
+	}
+	if err := j.rules.CheckContext(below, height, &s.Header, j.now, rep); err != nil {
+		return err
+	}
+	if !j.located {
+		j.strike(&s.Header, start, rep)
+	}
+	return nil
+}
+
+// work applies the rules of work and proof. With the work hash at hand the rules are run
+// with the cheaper of the two work hashes, and what they say about it is replaced.
+func (j *judge) work(s *spv.Sealed, work *spv.Hash, height int32, rep *spv.Report) error {
+	if work == nil {
+		return j.rules.CheckWork(s, height, rep)
+	}
+	cheap := *j.rules
+	cheap.Work = pow.SHA256d
+	start := len(rep.Checks)
+	if err := cheap.CheckWork(s, height, rep); err != nil {
+		return err
+	}
+	target, ok := spv.ParseTarget(s.Header.Bits())
+	for i := start; i < len(rep.Checks); i++ {
+		if c := &rep.Checks[i]; c.Name == spv.CheckWork || c.Name == spv.CheckParentWork {
+			c.Outcome, c.Got = spv.Failed, work.String()
+			if ok && spv.Meets(work, &target) {
+				c.Outcome = spv.Passed
+			}
+		}
+	}
+	return nil
+}
+
+// strike marks as not checked what timeless rules cannot tell, from the check at start on.
+func (j *judge) strike(h *spv.Header, start int, rep *spv.Report) {
+	aux := j.real.AuxPoW
+	for i := start; i < len(rep.Checks); i++ {
+		var blind bool
+		switch c := &rep.Checks[i]; c.Name {
+		case spv.CheckLegacyVersion:
+			blind = h.ChainID() == 0 && aux.LegacyBefore != math.MaxInt32 // a version with an id is right anywhere
+		case spv.CheckAuxPoWStart:
+			blind = aux.Start > 0
+		case spv.CheckDifficulty:
+			blind = true
+		}
+		if blind {
+			c := &rep.Checks[i]
+			c.Outcome, c.Want, c.Got = spv.NotChecked, Explain(c.Name), j.blindness()
+		}
+	}
+	if len(j.real.VersionFloors) > 0 {
+		rep.Skip(spv.CheckVersion, Explain(spv.CheckVersion), j.blindness())
+	}
+}
+
+func (j *judge) blindness() string {
+	if len(j.real.Eras) == 0 {
+		return "the chain's difficulty rules are not known"
+	}
+	return needsHeight
+}
+
+// window is the Ancestry of a run of headers.
+type window struct {
+	base   int32
+	points []spv.Point
+}
+
+// At returns the header at a height, false outside the window.
+func (w *window) At(height int32) (spv.Point, bool) {
+	i := int64(height) - int64(w.base)
+	if i < 0 || i >= int64(len(w.points)) {
+		return spv.Point{}, false
+	}
+	return w.points[i], true
+}
+
+func (w *window) add(h *spv.Header) {
+	w.points = append(w.points, spv.Point{Time: h.Time(), Bits: h.Bits()})
+}
+
+// newWindow returns what is known below a run that begins at a height: genesis, where it
+// is next.
+func (j *judge) newWindow(height int32) *window {
+	if height == 1 {
+		w := &window{}
+		w.add(&j.real.Genesis)
+		return w
+	}
+	return &window{base: height}
+}
+
+// height returns the height that the rules are to be asked with.
+func (j *judge) height(real int32) int32 {
+	if j.located {
+		return real
+	}
+	return pseudoHeight
+}
+
+// place finds out the height of a header: the one given, or that of a known block. Both
+// known, they must agree.
+func place(o *Options, h *spv.Header, rep *spv.Report) (height int32, located bool) {
+	known, ok := locate(o.Rules, h.ID(), h.Prev())
+	if o.Height < 0 {
+		return max(known, 0), ok
+	}
+	if ok {
+		rep.Check(CheckHeight, known == o.Height, func() (string, string) {
+			return fmt.Sprintf("height %d, where this block is known to be", known), fmt.Sprintf("height %d", o.Height)
+		})
+	}
+	return o.Height, true
+}
+
+// judgeOne applies the rules to a header that stands alone.
+func judgeOne(o *Options, s *spv.Sealed, r *Report) {
+	height, located := place(o, &s.Header, &r.checks)
+	r.Subject = Subject{Hash: s.Header.ID()}
+	if located {
+		r.Subject.Height = &height
+	}
+	j := newJudge(o, located)
+	at := j.height(height)
+	j.header(s, nil, at, j.newWindow(at), &r.checks)
+	if isLayer(o.Rules) && s.Aux != nil {
+		r.checks.Skip(spv.CheckParentKnown, Explain(spv.CheckParentKnown), "L1 headers are not part of the input")
+	}
+	r.describe(&s.Header)
+	if s.Aux != nil {
+		r.describeProof(s.Aux)
+	}
+}
+
+// describe adds what a reader wants to see of a header.
+func (r *Report) describe(h *spv.Header) {
+	r.fact("version", "0x%08x", uint32(h.Version()))
+	r.fact("previous", "%s", h.Prev())
+	r.fact("time", "%s", clock(h.Time()))
+	r.fact("bits", "%08x", h.Bits())
+}
+
+func (r *Report) describeProof(p *spv.AuxPoW) {
+	r.fact("parent", "%s", p.Parent.ID())
+	r.fact("parent time", "%s", clock(p.Parent.Time()))
+	r.fact("parent coinbase", "%s", p.Coinbase.ID())
+	if n := len(p.ChainBranch); n < 32 {
+		r.fact("slot", "%d of %d", uint32(p.Slot), uint64(1)<<n)
+	}
+}

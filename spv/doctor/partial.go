@@ -1,0 +1,113 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/merkle"
+)
+
+// maxListed bounds how many proved transactions are listed as facts.
+const maxListed = 20
+
+// Merkle verifies a partial tree with its header: what gettxoutproof gives, which is the
+// payload of BIP37's `merkleblock`. With txid, that transaction must be among those
+// proved. Without Options.Rules the header's work is not checked, and a header with a
+// merged-mining proof cannot be read. The error says that the input is no such tree.
+func Merkle(o Options, txid *spv.Hash, input []byte) (*Report, error) {
+	raw, err := Decode(input)
+	if err != nil {
+		return nil, err
+	}
+	s, n, err := spv.ParseSealed(raw, o.Rules != nil && o.Rules.AuxPoW != nil && !isGenesis(o.Rules, raw))
+	if err != nil {
+		return nil, err
+	}
+	tree, rest, err := merkle.ParsePartial(raw[n:])
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Title: "merkle proof", Subject: Subject{Hash: s.Header.ID()}}
+	if o.Rules != nil {
+		if o.Height > maxHeight {
+			return nil, fmt.Errorf("height: got %d, want at most %d", o.Height, maxHeight)
+		}
+		r.Title += " of " + o.Rules.Name
+		judgeOne(&o, &s, r)
+	} else {
+		r.checks.Skip(spv.CheckWork, Explain(spv.CheckWork), "no chain was given")
+		r.describe(&s.Header)
+	}
+	r.extract(tree, s.Header.MerkleRoot(), txid)
+	r.trailing(&o, len(rest))
+	r.conclude()
+	if o.Rules != nil {
+		r.diagnose(&o, &s)
+	}
+	return r, nil
+}
+
+func isGenesis(r *spv.Rules, raw []byte) bool {
+	return len(raw) >= spv.HeaderSize && spv.Header(raw[:spv.HeaderSize]) == r.Genesis
+}
+
+// extract folds the tree and says what it proves.
+func (r *Report) extract(tree *merkle.Partial, root spv.Hash, txid *spv.Hash) {
+	got, matches, err := tree.Extract()
+	var bad *spv.CheckError
+	if errors.As(err, &bad) {
+		r.checks.Check(bad.Name, false, func() (string, string) { return bad.Want, bad.Got })
+		r.checks.Skip(spv.CheckBlockRoot, Explain(spv.CheckBlockRoot), "the tree is malformed")
+		return
+	}
+	r.checks.Check(spv.CheckBlockRoot, got == root, func() (string, string) { return root.String(), got.String() })
+	r.fact("transactions", "%d in the block, %d proved", tree.Transactions, len(matches))
+	for i, m := range matches {
+		if i == maxListed {
+			r.fact("proved", "... and %d more", len(matches)-i)
+			break
+		}
+		r.fact("proved", "%s, transaction %d", m.TxID, m.Index)
+	}
+	r.included(matches, txid)
+	r.depth(tree, matches)
+}
+
+func (r *Report) included(matches []merkle.Match, txid *spv.Hash) {
+	if txid == nil {
+		if len(matches) == 0 {
+			r.warn("the proof proves no transaction")
+		}
+		return
+	}
+	at := -1
+	for _, m := range matches {
+		if m.TxID == *txid {
+			at = int(m.Index)
+		}
+	}
+	r.checks.Check(CheckTxIncluded, at >= 0, func() (string, string) {
+		if at < 0 {
+			return txid.String(), fmt.Sprintf("%d other transactions", len(matches))
+		}
+		return txid.String(), fmt.Sprintf("transaction %d", at)
+	})
+}
+
+// depth says whether the leaves are known to be transactions. The depth of the tree is
+// the sender's claim; only the coinbase, proved at the same depth, fixes it.
+func (r *Report) depth(tree *merkle.Partial, matches []merkle.Match) {
+	if len(matches) == 0 {
+		return
+	}
+	const want = "the coinbase proved at the transactions' depth"
+	if matches[0].Index != 0 {
+		r.checks.Skip(CheckTxDepth, want, "the proof leaves the coinbase out: a 64-byte transaction could pass for an inner node "+
+			"(CVE-2017-12842); ask for a proof of the coinbase and the transaction together")
+		return
+	}
+	r.checks.Check(CheckTxDepth, true, func() (string, string) {
+		return want, fmt.Sprintf("coinbase %s at depth %d", matches[0].TxID, tree.Depth())
+	})
+}
