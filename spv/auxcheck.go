@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 
 	"github.com/holiman/uint256"
 )
@@ -128,23 +129,44 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 	})
 }
 
+// checkLegacy: versions without a chain id end at a height.
 func (a *AuxRules) checkLegacy(h *Header, legacy bool, height int32, rep *Report) error {
-	if height < 0 && legacy {
-		rep.Skip(CheckLegacyVersion, fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore), "the height is unknown")
+	want := func() string {
+		switch a.LegacyBefore {
+		case math.MaxInt32:
+			return "any version"
+		case 0:
+			return "a version with chain id"
+		default:
+			return fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore)
+		}
+	}
+	if height < 0 && legacy && a.LegacyBefore != math.MaxInt32 && a.LegacyBefore > 0 {
+		if rep != nil {
+			rep.Skip(CheckLegacyVersion, want(), "the height is not known")
+		}
 		return nil
 	}
 	return rep.Check(CheckLegacyVersion, !legacy || height < a.LegacyBefore, func() (string, string) {
-		return fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore),
-			fmt.Sprintf("version 0x%08x at height %d", uint32(h.Version()), height)
+		if height < 0 {
+			return want(), fmt.Sprintf("version 0x%08x", uint32(h.Version()))
+		}
+		return want(), fmt.Sprintf("version 0x%08x at height %d", uint32(h.Version()), height)
 	})
 }
 
+// checkStart: merged mining begins at a height.
 func (a *AuxRules) checkStart(height int32, rep *Report) error {
-	if height < 0 {
-		rep.Skip(CheckAuxPoWStart, fmt.Sprintf("proofs from height %d", a.Start), "the height is unknown")
+	if height < 0 && a.Start > 0 {
+		if rep != nil {
+			rep.Skip(CheckAuxPoWStart, fmt.Sprintf("proofs from height %d", a.Start), "the height is not known")
+		}
 		return nil
 	}
-	return rep.Check(CheckAuxPoWStart, height >= a.Start, func() (string, string) {
+	return rep.Check(CheckAuxPoWStart, height >= a.Start || a.Start <= 0, func() (string, string) {
+		if a.Start <= 0 {
+			return "proofs at any height", "a proof"
+		}
 		return fmt.Sprintf("proofs from height %d", a.Start), fmt.Sprintf("a proof at height %d", height)
 	})
 }
@@ -253,7 +275,7 @@ func (a *AuxRules) checkCoinbase(p *AuxPoW, rep *Report) error {
 		return err
 	}
 	return rep.Check(CheckCoinbaseInputs, p.Coinbase.Inputs() > 0, func() (string, string) {
-		return "at least one input", "none"
+		return "at least one input", fmt.Sprint(p.Coinbase.Inputs())
 	})
 }
 
