@@ -14,6 +14,12 @@ import (
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
+// Progress tells how far a synchronisation is.
+type Progress = p2p.Report
+
+// DataError says why a data folder cannot be opened, with a hint for the user.
+type DataError = store.OpenError
+
 // Sync says what to follow: one chain, its peers, and where its headers are kept.
 type Sync struct {
 	Chain   *chains.Params
@@ -24,9 +30,9 @@ type Sync struct {
 }
 
 // Run follows the chain until the context ends. It continues from what the data folder
-// holds; Cut headers that damage has cost are fetched again. Notify is called often and
+// holds; headers that damage has cost are fetched again. Notify is called often and
 // must not block.
-func (s *Sync) Run(ctx context.Context, notify func(p2p.Report)) error {
+func (s *Sync) Run(ctx context.Context, notify func(Progress)) error {
 	disk, err := store.Open(s.DataDir)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/app"
-	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/internal/realnode"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -27,12 +26,12 @@ func syncOf(t *testing.T, chain string, node *realnode.Node) *app.Sync {
 }
 
 // until runs a synchronisation until a report satisfies done.
-func until(t *testing.T, s *app.Sync, done func(p2p.Report) bool) p2p.Report {
+func until(t *testing.T, s *app.Sync, done func(app.Progress) bool) app.Progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	var last p2p.Report
-	if err := s.Run(ctx, func(r p2p.Report) {
+	var last app.Progress
+	if err := s.Run(ctx, func(r app.Progress) {
 		if last = r; done(r) {
 			cancel()
 		}
@@ -45,7 +44,7 @@ func until(t *testing.T, s *app.Sync, done func(p2p.Report) bool) p2p.Report {
 	return last
 }
 
-func synced(r p2p.Report) bool { return r.Synced }
+func synced(r app.Progress) bool { return r.Synced }
 
 // TestSyncRealNodes follows full nodes that we did not write: 2,100 blocks, a restart
 // from disk, a reorganisation made on the node, and the node gone and back.
@@ -77,7 +76,7 @@ func TestSyncRealNodes(t *testing.T) {
 				return // btcd begins its regtest anew at every start
 			}
 			restarted := false
-			r = until(t, s, func(r p2p.Report) bool {
+			r = until(t, s, func(r app.Progress) bool {
 				if r.Synced && !restarted {
 					restarted = true
 					node.Stop(t)

@@ -39,7 +39,7 @@ var rules = []rule{
 	{pkg: "assets", never: []string{"os", "net", fyne}},
 	{pkg: "ui", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyneApp}},
 	{pkg: "ui/present", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyne}},
-	{pkg: "cmd/lamina", ours: []string{"spv", "assets", "internal/app", "internal/rpc", "internal/node", "internal/p2p"}, never: []string{fyne}},
+	{pkg: "cmd/lamina", ours: []string{"spv", "assets", "internal/app", "internal/rpc", "internal/node"}, never: []string{fyne}},
 	{pkg: "cmd/lamina-desktop", ours: []string{"internal/app", "ui", "assets"}},
 }
 

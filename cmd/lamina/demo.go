@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/doctor"
+)
+
+const demoHelp = `Verify real samples that are built into the program, and show spoiled copies being refuted.
+
+  lamina demo
+  lamina demo --json
+
+It needs no network and shows verification only, which is all that lamina does so far. The exit code
+is 1 if any sample does not end as it must.`
+
+func (s *session) demo() *cobra.Command {
+	return &cobra.Command{
+		Use: "demo", Short: "verify built-in real samples", Long: demoHelp, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return s.runDemo() },
+	}
+}
+
+// sampleResult says how the verification of one sample ended.
+type sampleResult struct {
+	Title     string         `json:"title"`
+	Kind      string         `json:"kind"`
+	OK        bool           `json:"ok"` // ended as it must
+	Verdict   doctor.Verdict `json:"verdict"`
+	Headers   int            `json:"headers"` // verified, or judged before the refuted one
+	Checks    int            `json:"checks"`  // kinds of checks that passed
+	RefutedBy string         `json:"refuted_by,omitempty"`
+	Cause     *doctor.Cause  `json:"cause,omitempty"`
+	Micros    int64          `json:"microseconds"`
+	Problem   string         `json:"problem,omitempty"`
+}
+
+// demoSum is one line of the summary.
+type demoSum struct {
+	What   string `json:"what"`
+	Count  int    `json:"count"`
+	Micros int64  `json:"microseconds"`
+}
+
+type demoResult struct {
+	OK      bool           `json:"ok"`
+	Samples []sampleResult `json:"samples"`
+	Summary []demoSum      `json:"summary"`
+}
+
+func (s *session) runDemo() error {
+	samples, err := loadSamples()
+	if err != nil {
+		return err
+	}
+	set, err := s.loadChains()
+	if err != nil {
+		return err
+	}
+	if !s.json {
+		s.printf("Verification of real chain data, offline. Networks, wallets and mining are not part of this version.\n\n")
+	}
+	result := demoResult{OK: true}
+	for i := range samples {
+		r := s.verifySample(&samples[i], set)
+		result.add(&r)
+		if !s.json {
+			s.showSample(&r)
+		}
+	}
+	if s.json {
+		err = s.printJSON(result)
+	} else {
+		err = s.showSummary(&result)
+	}
+	if !result.OK {
+		return errors.Join(err, &failure{code: exitRefuted, err: errors.New("demo: a sample did not end as it must")})
+	}
+	return err
+}
+
+// add counts a result in the summary.
+func (d *demoResult) add(r *sampleResult) {
+	d.Samples = append(d.Samples, *r)
+	d.OK = d.OK && r.OK
+	what := sampleWords[r.Kind]
+	count := 1
+	if r.Verdict == doctor.Refuted {
+		what = "spoiled or mistaken, refuted"
+	} else if r.Kind == "headers" {
+		count = r.Headers
+	}
+	for i := range d.Summary {
+		if d.Summary[i].What == what {
+			d.Summary[i].Count += count
+			d.Summary[i].Micros += r.Micros
+			return
+		}
+	}
+	d.Summary = append(d.Summary, demoSum{What: what, Count: count, Micros: r.Micros})
+}
+
+func (s *session) showSample(r *sampleResult) {
+	state := "ok"
+	if !r.OK {
+		state = "WRONG"
+	}
+	s.printf("%-6s %s\n       %s", state, r.Title, r.Verdict)
+	if r.RefutedBy != "" {
+		s.printf(" by %s", r.RefutedBy)
+	}
+	s.printf(", %s\n", duration(r.Micros))
+	if r.Cause != nil {
+		s.printf("       cause: %s\n       mend:  %s\n", r.Cause.Text, r.Cause.Mend)
+	}
+	if r.Problem != "" {
+		s.printf("       problem: %s\n", r.Problem)
+	}
+}
+
+func duration(micros int64) string {
+	return fmt.Sprintf("%.1f ms", float64(micros)/1000)
+}
+
+func (s *session) showSummary(d *demoResult) error {
+	s.printf("\n")
+	w := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "WHAT\tCOUNT\tTIME")
+	for _, sum := range d.Summary {
+		fmt.Fprintf(w, "%s\t%d\t%s\n", sum.What, sum.Count, duration(sum.Micros))
+	}
+	return w.Flush()
+}
+
+// since returns the microseconds since a moment.
+func (s *session) since(t time.Time) int64 { return s.now().Sub(t).Microseconds() }
+
+// loadSamples reads the list of samples.
+func loadSamples() ([]sample, error) {
+	index, err := assets.Samples.ReadFile("samples/index.json")
+	if err != nil {
+		return nil, err
+	}
+	var samples []sample
+	return samples, json.Unmarshal(index, &samples)
+}
+
+// passed counts the checks that passed.
+func passed(checks []spv.Check) int {
+	n := 0
+	for _, c := range checks {
+		if c.Outcome == spv.Passed {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/layeredpow/lamina/spv/doctor"
+)
+
+const verifyBlockHelp = `Verify a whole block: header and proof, that its transactions and witnesses are those that the header
+commits to, and a signet block's solution. Scripts and amounts are not checked.
+
+  lamina verify block --chain NAME --from-height 31500 block.hex
+  getblock-output | lamina verify block --chain NAME -`
+
+func (s *session) verifyBlock() *cobra.Command {
+	var by judgedBy
+	c := oneInput("block", "verify a whole block", verifyBlockHelp, func(file string) error {
+		o, err := s.options(&by)
+		if err != nil {
+			return err
+		}
+		return s.judge(file, o, doctor.Block)
+	})
+	by.add(c)
+	c.MarkFlagRequired("chain")
+	return c
+}
