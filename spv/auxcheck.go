@@ -61,12 +61,17 @@ func (r *Rules) CheckWork(s *Sealed, height int32, rep *Report) error {
 	if s.Aux != nil {
 		work = &s.Aux.Parent
 	}
-	hash := r.Work.Sum((*[HeaderSize]byte)(work))
+	return r.CheckWorkHash(s, height, r.Work.Sum((*[HeaderSize]byte)(work)), rep)
+}
+
+// CheckWorkHash is CheckWork with the work hash at hand: of the header or, with a proof,
+// of its parent.
+func (r *Rules) CheckWorkHash(s *Sealed, height int32, hash Hash, rep *Report) error {
 	target, ok := ParseTarget(s.Header.Bits())
 	return r.checkWork(s, height, &hash, &target, ok, rep)
 }
 
-// checkWork is CheckWork with the work hash and the target at hand.
+// checkWork is CheckWorkHash with the target at hand.
 func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, target *uint256.Int, targetOK bool, rep *Report) error {
 	if err := rep.Check(CheckTarget, targetOK && !target.Gt(&r.PowLimit), func() (string, string) {
 		return "a positive target, at most " + targetText(&r.PowLimit), fmt.Sprintf("bits %08x", s.Header.Bits())
@@ -100,6 +105,9 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 	if a == nil {
 		// Without merged mining the bit is an ordinary version bit (BIP9, version rolling).
 		return rep.Check(CheckAuxPoWPresent, s.Aux == nil, func() (string, string) {
+			if s.Aux == nil {
+				return "no proof: " + r.Name + " is not merge-mined", "none"
+			}
 			return "no proof: " + r.Name + " is not merge-mined", "a proof"
 		})
 	}
@@ -112,7 +120,7 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 		return err
 	}
 	if err := rep.Check(CheckChainID, legacy || !a.StrictID || h.ChainID() == a.ChainID, func() (string, string) {
-		return a.idText(), fmt.Sprintf("chain id %d (version 0x%08x)", h.ChainID(), uint32(h.Version()))
+		return a.idText(legacy), fmt.Sprintf("chain id %d (version 0x%08x)", h.ChainID(), uint32(h.Version()))
 	}); err != nil {
 		return err
 	}
@@ -125,7 +133,7 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 		})
 	}
 	return rep.Check(CheckAuxPoWPresent, !h.HasAuxPoW(), func() (string, string) {
-		return "a merged-mining proof", fmt.Sprintf("none (version 0x%08x)", uint32(h.Version()))
+		return "a proof where version bit 0x100 announces one", fmt.Sprintf("none (version 0x%08x)", uint32(h.Version()))
 	})
 }
 
@@ -180,6 +188,9 @@ func (a *AuxRules) checkLayerVersion(s *Sealed, rep *Report) error {
 		return err
 	}
 	return rep.Check(CheckAuxPoWPresent, s.Aux != nil, func() (string, string) {
+		if s.Aux != nil {
+			return "a merged-mining proof", "one"
+		}
 		return "a merged-mining proof", "none"
 	})
 }
@@ -190,7 +201,10 @@ func (a *AuxRules) isLegacy(h *Header) bool {
 	return v == 1 || (a.LegacyV2 && v == 2)
 }
 
-func (a *AuxRules) idText() string {
+func (a *AuxRules) idText(legacy bool) string {
+	if legacy {
+		return "no chain id in a version from before them"
+	}
 	if !a.StrictID {
 		return "any chain id"
 	}
@@ -282,12 +296,12 @@ func (a *AuxRules) checkCoinbase(p *AuxPoW, rep *Report) error {
 // checkLayerCoinbase holds a layer chain's proof to the form of a real coinbase.
 func (a *AuxRules) checkLayerCoinbase(p *AuxPoW, rep *Report) error {
 	if err := rep.Check(CheckCoinbasePlain, !p.Coinbase.HasWitness(), func() (string, string) {
-		return "a coinbase serialised without witness", "one with witness"
+		return "a coinbase serialised without witness", "a witness: " + fmt.Sprint(p.Coinbase.HasWitness())
 	}); err != nil {
 		return err
 	}
 	if err := rep.Check(CheckCoinbaseNull, p.Coinbase.IsCoinbase(), func() (string, string) {
-		return "exactly one input, spending 0:ffffffff", fmt.Sprintf("%d inputs, or a real outpoint", p.Coinbase.Inputs())
+		return "exactly one input, spending 0:ffffffff", fmt.Sprintf("inputs: %d, the first spending %s", p.Coinbase.Inputs(), outpointText(p.Coinbase.prev))
 	}); err != nil {
 		return err
 	}
@@ -384,6 +398,13 @@ func checkSlot(p *AuxPoW, chainID int32, size, nonce uint32, rep *Report) error 
 		return fmt.Sprintf("slot %d (nonce %d, chain id %d, tree height %d)", slot, nonce, chainID, height),
 			fmt.Sprint(p.Slot)
 	})
+}
+
+func outpointText(prev []byte) string {
+	if len(prev) < 36 {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s:%08x", Hash(prev[:32]), binary.LittleEndian.Uint32(prev[32:]))
 }
 
 func targetText(t *uint256.Int) string {

@@ -19,8 +19,8 @@ const demoHelp = `Verify real samples that are built into the program, and show 
   lamina demo
   lamina demo --json
 
-It needs no network and shows verification only, which is all that lamina does so far. The exit code
-is 1 if any sample does not end as it must.`
+It needs no network and shows verification only: of samples, not of a chain's tip. The exit code is 1
+if any sample does not end as it must.`
 
 func (s *session) demo() *cobra.Command {
 	return &cobra.Command{
@@ -66,7 +66,7 @@ func (s *session) runDemo() error {
 		return err
 	}
 	if !s.json {
-		s.printf("Verification of real chain data, offline. Networks, wallets and mining are not part of this version.\n\n")
+		s.printf("Verification of real chain data, offline. This demo shows nothing else that a wallet needs.\n\n")
 	}
 	result := demoResult{OK: true}
 	for i := range samples {

@@ -26,6 +26,9 @@ func AuxPoW(o Options, input []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Foreign {
+		o.Rules = belowVersionBits(o.Rules, &s.Header)
+	}
 	if s.Aux == nil && n < len(raw) {
 		// A proof whose flag is clear is a mistake to be named, not a block.
 		if proof, size, err := spv.ParseAuxPoW(raw[n:]); err == nil && n+size == len(raw) {

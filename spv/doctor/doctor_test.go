@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -379,5 +380,21 @@ func TestMerkle(t *testing.T) {
 	want(t, r, err, doctor.Refuted)
 	if outcome(r, doctor.CheckTrailing) != spv.Failed {
 		t.Errorf("%+v", r.Checks)
+	}
+}
+
+// TestForeignIDBelowVersionBits: a chain that keeps its id under BIP9's version bits is
+// named by the bare id, and a wrong id is still refused.
+func TestForeignIDBelowVersionBits(t *testing.T) {
+	rules := foreignRules()
+	rules.AuxPoW = &spv.AuxRules{ChainID: 16, StrictID: true, LegacyBefore: math.MaxInt32}
+	p := newPlan(rules)
+	binary.LittleEndian.PutUint32(p.child[0:], 0x20100104)
+	s := p.seal(t)
+	for id, want := range map[int32]doctor.Verdict{16: doctor.Verified, 0x2010: doctor.Verified, 17: doctor.Refuted, 48: doctor.Refuted} {
+		r, err := doctor.AuxPoW(doctor.Options{Rules: doctor.Generic(id, pow.SHA256d), Height: doctor.UnknownHeight, Foreign: true}, s.Append(nil))
+		if err != nil || r.Verdict != want {
+			t.Errorf("chain id %d: %v, %v", id, r.Verdict, err)
+		}
 	}
 }

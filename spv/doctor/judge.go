@@ -2,10 +2,8 @@ package doctor
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // pseudoHeight stands in for heights that are not known, so that the rules which look at
@@ -38,73 +36,46 @@ func timeless(r *spv.Rules) *spv.Rules {
 	free := *r
 	free.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 1}}
 	free.VersionFloors, free.Checkpoints = nil, nil
-	if r.AuxPoW != nil {
-		aux := *r.AuxPoW
-		aux.Start, aux.LegacyBefore = math.MinInt32, math.MaxInt32
-		free.AuxPoW = &aux
-	}
 	return &free
 }
 
 // header applies every rule to one header and adds the checks to rep. Work is the work
-// hash of the header, or of its parent, if it is at hand. Below gives the headers below.
+// hash of the header, or of its parent, if it is at hand. Height is real or, if heights
+// are not known, pseudoHeight. Below gives the headers below.
 func (j *judge) header(s *spv.Sealed, work *spv.Hash, height int32, below spv.Ancestry, rep *spv.Report) error {
 	if j.located && height == 0 {
 		id, want := s.Header.ID(), j.real.Genesis.ID()
 		return rep.Check(CheckGenesis, id == want, func() (string, string) { return want.String(), id.String() })
 	}
 	start := len(rep.Checks)
-	if err := j.work(s, work, height, rep); err != nil {
+	known := height
+	if !j.located {
+		known = UnknownHeight
+	}
+	if err := j.work(s, work, known, rep); err != nil {
 		return err
 	}
 	if err := j.rules.CheckContext(below, height, &s.Header, j.now, rep); err != nil {
 		return err
 	}
 	if !j.located {
-		j.strike(&s.Header, start, rep)
+		j.strike(start, rep)
 	}
 	return nil
 }
 
-// work applies the rules of work and proof. With the work hash at hand the rules are run
-// with the cheaper of the two work hashes, and what they say about it is replaced.
+// work applies the rules of work and proof; work is the work hash, if it is at hand.
 func (j *judge) work(s *spv.Sealed, work *spv.Hash, height int32, rep *spv.Report) error {
 	if work == nil {
 		return j.rules.CheckWork(s, height, rep)
 	}
-	cheap := *j.rules
-	cheap.Work = pow.SHA256d
-	start := len(rep.Checks)
-	if err := cheap.CheckWork(s, height, rep); err != nil {
-		return err
-	}
-	target, ok := spv.ParseTarget(s.Header.Bits())
-	for i := start; i < len(rep.Checks); i++ {
-		if c := &rep.Checks[i]; c.Name == spv.CheckWork || c.Name == spv.CheckParentWork {
-			c.Outcome, c.Got = spv.Failed, work.String()
-			if ok && spv.Meets(work, &target) {
-				c.Outcome = spv.Passed
-			}
-		}
-	}
-	return nil
+	return j.rules.CheckWorkHash(s, height, *work, rep)
 }
 
 // strike marks as not checked what timeless rules cannot tell, from the check at start on.
-func (j *judge) strike(h *spv.Header, start int, rep *spv.Report) {
-	aux := j.real.AuxPoW
+func (j *judge) strike(start int, rep *spv.Report) {
 	for i := start; i < len(rep.Checks); i++ {
-		var blind bool
-		switch c := &rep.Checks[i]; c.Name {
-		case spv.CheckLegacyVersion:
-			blind = h.ChainID() == 0 && aux.LegacyBefore != math.MaxInt32 // a version with an id is right anywhere
-		case spv.CheckAuxPoWStart:
-			blind = aux.Start > 0
-		case spv.CheckDifficulty:
-			blind = true
-		}
-		if blind {
-			c := &rep.Checks[i]
+		if c := &rep.Checks[i]; c.Name == spv.CheckDifficulty {
 			c.Outcome, c.Want, c.Got = spv.NotChecked, Explain(c.Name), j.blindness()
 		}
 	}

@@ -54,6 +54,20 @@ func Generic(chainID int32, work pow.Algorithm) *spv.Rules {
 	}
 }
 
+// belowVersionBits returns the rules for a foreign chain that keeps its id below the three
+// version bits of BIP9 (Syscoin since its second start): there the upper half of the
+// version is not the id alone, so it is not compared as a whole.
+func belowVersionBits(r *spv.Rules, h *spv.Header) *spv.Rules {
+	const bip9 = 0x2000 // the bits 001 on top, in the upper half
+	if id := r.AuxPoW.ChainID; h.ChainID() != id|bip9 || id&^0x1fff != 0 {
+		return r
+	}
+	loose, aux := *r, *r.AuxPoW
+	aux.StrictID = false // the slot is the same: it depends on the id modulo the tree's size
+	loose.AuxPoW = &aux
+	return &loose
+}
+
 // isLayer tells whether the chain follows the layer rules.
 func isLayer(r *spv.Rules) bool { return r != nil && r.AuxPoW != nil && r.AuxPoW.Layer }
 

@@ -167,6 +167,24 @@ func TestRunRefuted(t *testing.T) {
 	}
 }
 
+// TestRunBulk: work hashed in bulk is judged like any other, own work and parents' alike.
+func TestRunBulk(t *testing.T) {
+	own := testdata.Read(t, "headers/litecoin-mainnet-1-240.bin")
+	own[80*100+76] ^= 1
+	r, err := doctor.Headers(unknown(rulesOf(t, "litecoin")), own)
+	want(t, r, err, doctor.Refuted)
+	if fail, _ := r.Failure(); fail.Name != spv.CheckWork || *r.Run.Refuted.Height != 101 {
+		t.Errorf("%+v, %+v", fail, r.Run)
+	}
+	lines := testdata.HexLines(t, "headers/dogecoin-mainnet-974401-974411-auxpow.hex")
+	lines[7][len(lines[7])-1] ^= 1 // the parent's nonce
+	r, err = doctor.Headers(doctor.Options{Rules: rulesOf(t, "dogecoin"), Height: 974401}, bytes.Join(lines, nil))
+	want(t, r, err, doctor.Refuted)
+	if fail, _ := r.Failure(); fail.Name != spv.CheckParentWork || *r.Run.Refuted.Height != 974408 || r.Cause == nil {
+		t.Errorf("%+v, %+v", fail, r.Run)
+	}
+}
+
 // TestRunLocated: a checkpoint in the run tells the heights of all its headers.
 func TestRunLocated(t *testing.T) {
 	raw := testdata.Read(t, "headers/bitcoin-mainnet_alt-1-2016.bin")[80*100 : 80*200]
