@@ -30,7 +30,21 @@ type FullBlock struct {
 // ParseBlock reads a block from the start of b: header, proof where aux is set and the
 // version announces one, and transactions. It returns the number of bytes taken; some
 // chains append data of their own.
-func ParseBlock(b []byte, aux bool) (*FullBlock, int, error) {
+func ParseBlock(b []byte, aux bool) (*FullBlock, int, error) { return parseBlock(b, aux, false) }
+
+// ParseBlock is the function of that name for the chain's own form of blocks. Where the
+// chain has extension blocks, the one behind the transactions is not read.
+func (r *Rules) ParseBlock(b []byte) (*FullBlock, int, error) {
+	return parseBlock(b, r.AuxPoW != nil, r.Extensions)
+}
+
+// HasExtension tells whether an extension block belongs to the block: its last
+// transaction says so.
+func (b *FullBlock) HasExtension() bool {
+	return len(b.Txs) > 0 && b.Txs[len(b.Txs)-1].hogEx
+}
+
+func parseBlock(b []byte, aux, extensions bool) (*FullBlock, int, error) {
 	s, n, err := ParseSealed(b, aux)
 	if err != nil {
 		return nil, 0, fmt.Errorf("block: %w", err)
@@ -45,7 +59,7 @@ func ParseBlock(b []byte, aux bool) (*FullBlock, int, error) {
 	}
 	block := &FullBlock{Sealed: s, Txs: make([]Tx, count)}
 	for i := range block.Txs {
-		tx, size, err := ParseTx(b[r.at:])
+		tx, size, err := parseTx(b[r.at:], extensions && i > 0 && i == len(block.Txs)-1)
 		if err != nil {
 			return nil, 0, fmt.Errorf("block: transaction %d: %w", i, err)
 		}

@@ -24,6 +24,7 @@ type Tx struct {
 	ins     uint64
 	outs    uint64
 	witness bool
+	hogEx   bool // the transaction that ties an extension block to its block
 }
 
 var errShort = errors.New("ends early")
@@ -32,26 +33,34 @@ var errShort = errors.New("ends early")
 // takes. The encoding is Bitcoin's, with or without witness (BIP144); a transaction
 // without inputs or without outputs parses, because merge-mined chains accept such
 // parent coinbases.
-func ParseTx(b []byte) (Tx, int, error) {
+func ParseTx(b []byte) (Tx, int, error) { return parseTx(b, false) }
+
+// extensionFlag marks, where a witness would be marked, a transaction of a chain with
+// extension blocks (LIP-2). In a block only the last transaction has it, and nothing of
+// its own behind it but a zero.
+const extensionFlag = 8
+
+// parseTx is ParseTx, with the extension flag allowed or not.
+func parseTx(b []byte, extensions bool) (Tx, int, error) {
 	r := reader{b: b}
 	var t Tx
 	r.take(4)
 	bodyStart := r.at
 	t.ins = r.compactSize()
 	if t.ins == 0 && r.err == nil {
-		switch flag := r.byte(); flag {
-		case 0: // no inputs: the byte was the output count
+		flag := r.byte()
+		if flag == 0 { // no inputs: the byte was the output count
 			t.body = r.since(bodyStart)
 			t.outputs = r.b[r.at-1 : r.at]
 			r.take(4)
 			return t.finish(&r)
-		case 1:
-			t.witness = true
-			bodyStart = r.at
-			t.ins = r.compactSize()
-		default:
+		}
+		t.witness, t.hogEx = flag == 1, flag == extensionFlag && extensions
+		if !t.witness && !t.hogEx {
 			r.fail(fmt.Errorf("witness flag %#02x, want 0x01", flag))
 		}
+		bodyStart = r.at
+		t.ins = r.compactSize()
 	}
 	t.parseInputs(&r)
 	outStart := r.at
@@ -60,6 +69,9 @@ func ParseTx(b []byte) (Tx, int, error) {
 	t.body = r.since(bodyStart)
 	if t.witness {
 		parseWitness(&r, t.ins)
+	}
+	if t.hogEx && r.byte() != 0 {
+		r.fail(errors.New("extension data inside a transaction of a block"))
 	}
 	r.take(4)
 	return t.finish(&r)
@@ -151,7 +163,7 @@ func (t *Tx) StrippedSize() int { return 8 + len(t.body) }
 
 // ID returns the transaction id: SHA-256d without the witness.
 func (t *Tx) ID() Hash {
-	if !t.witness {
+	if !t.witness && !t.hogEx {
 		return pow.DoubleSHA256(t.raw)
 	}
 	var buf [2048]byte
@@ -159,7 +171,12 @@ func (t *Tx) ID() Hash {
 }
 
 // WitnessID returns SHA-256d with the witness (BIP141 wtxid).
-func (t *Tx) WitnessID() Hash { return pow.DoubleSHA256(t.raw) }
+func (t *Tx) WitnessID() Hash {
+	if t.hogEx {
+		return t.ID()
+	}
+	return pow.DoubleSHA256(t.raw)
+}
 
 // EachOutput calls f with every output's value in base units and its script until f
 // returns false.

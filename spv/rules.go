@@ -22,6 +22,7 @@ type Rules struct {
 	Checkpoints   []Block        // known blocks, ascending
 	ReorgLimit    int32          // deepest reorganisation that the tree can follow, blocks
 	Challenge     []byte         // signet block challenge script (BIP325), nil elsewhere
+	Extensions    bool           // blocks may carry an extension block (MWEB, LIP-2 and LIP-3)
 }
 
 // Retarget names a difficulty rule. The set is closed.

@@ -58,8 +58,20 @@ func Btcd(t testing.TB) *Node {
 	return n
 }
 
-// Litecoind starts Debian's litecoind on Litecoin's regtest, serving compact filters.
+// Litecoind starts Debian's litecoind on Litecoin's regtest, serving compact filters. Its
+// extension blocks are off, as they want a first payment of their own at height 432.
 func Litecoind(t testing.TB) *Node {
+	t.Helper()
+	return litecoind(t, "-vbparams=mweb:999999999998:999999999999")
+}
+
+// LitecoindExtended starts litecoind with extension blocks (MWEB) from height 432.
+func LitecoindExtended(t testing.TB) *Node {
+	t.Helper()
+	return litecoind(t)
+}
+
+func litecoind(t testing.TB, more ...string) *Node {
 	t.Helper()
 	binary, err := exec.LookPath("litecoind")
 	if err != nil {
@@ -70,9 +82,8 @@ func Litecoind(t testing.TB) *Node {
 	_, rpcPort, _ := net.SplitHostPort(n.rpc)
 	n.args = []string{binary, "-regtest", "-datadir=" + n.dir, "-bind=127.0.0.1", "-port=" + p2pPort, "-rpcport=" + rpcPort,
 		"-rpcuser=" + rpcUser, "-rpcpassword=" + rpcPassword, "-listen", "-dnsseed=0", "-listenonion=0", "-upnp=0",
-		// Without its extension blocks, which want a first payment of their own to start with.
-		"-vbparams=mweb:999999999998:999999999999",
 		"-blockfilterindex", "-peerblockfilters", "-fallbackfee=0.001"}
+	n.args = append(n.args, more...)
 	n.Start(t)
 	return n
 }

@@ -26,6 +26,7 @@ func (r *reader) readRules(p *Params) {
 	p.BlockWeight = integer[int64](s, "block_weight", 4000, maxWeight)
 	if p.Kind == L1 {
 		p.Challenge = s.hex("challenge", 1, 10_000, true)
+		p.Extensions = s.flag("extensions")
 	}
 	if !p.Kind.Layered() {
 		p.FloorOnBase = s.flag("floor_on_base")

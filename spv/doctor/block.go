@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/layeredpow/lamina/spv"
@@ -25,10 +26,11 @@ func Block(o Options, input []byte) (*Report, error) {
 func parseBlock(r *spv.Rules, raw []byte) (*spv.FullBlock, int, error) {
 	if _, n, err := parseSealed(r, raw); err == nil && n == len(raw) {
 		return nil, 0, fmt.Errorf("block: a header of %d bytes without transactions", n)
-	} else if err == nil && n == spv.HeaderSize {
-		return spv.ParseBlock(raw, false)
 	}
-	return spv.ParseBlock(raw, r.AuxPoW != nil)
+	if bytes.HasPrefix(raw, r.Genesis[:]) {
+		return spv.ParseBlock(raw, false) // a layer's genesis announces a proof that it does not have
+	}
+	return r.ParseBlock(raw)
 }
 
 func judgeBlock(o *Options, b *spv.FullBlock, trailing int) *Report {
@@ -39,7 +41,11 @@ func judgeBlock(o *Options, b *spv.FullBlock, trailing int) *Report {
 	if isLayer(o.Rules) && b.Header != o.Rules.Genesis {
 		r.commitment(b)
 	}
-	r.trailing(o, trailing)
+	if b.HasExtension() {
+		r.checks.Skip(CheckTrailing, Explain(CheckTrailing), fmt.Sprintf("%d bytes of extension block, which only its own rules can judge", trailing))
+	} else {
+		r.trailing(o, trailing)
+	}
 	r.fact("transactions", "%d", len(b.Txs))
 	r.conclude()
 	r.diagnose(o, &b.Sealed)
