@@ -15,6 +15,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -69,7 +70,7 @@ func Open(dir string) (*Store, error) {
 		return nil, &OpenError{Dir: dir, Err: err, Hint: "choose a folder that you may write to"}
 	}
 	db, err := bolt.Open(filepath.Join(dir, databaseName), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, &OpenError{Dir: dir, Err: inUse(dir), Hint: "use the running program, or stop it first"}
 	}
 	if err != nil {
