@@ -62,7 +62,7 @@ func TestRunWork(t *testing.T) {
 	raw := testdata.Read(t, "headers/bitcoin-mainnet_alt-1-2016.bin")
 	r, err := doctor.Headers(unknown(rulesOf(t, "bitcoin")), raw[:80*2015])
 	want(t, r, err, doctor.Verified)
-	if want := fmt.Sprint(2015 * 0x100010001); r.Run.Work != want {
+	if want := fmt.Sprint(int64(2015 * 0x100010001)); r.Run.Work != want {
 		t.Errorf("work %s, want %s", r.Run.Work, want)
 	}
 }
