@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRunWithoutWindow(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.toml")
+	if err := os.WriteFile(bad, []byte("[chain]\nname = 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		out  string // on standard output
+		err  []string
+	}{
+		{"version", []string{"--version"}, 0, "lamina-desktop ", nil},
+		{"help", []string{"--help"}, 0, "", []string{"--chains-dir", "-version"}},
+		{"unknown flag", []string{"--mine"}, exitUsage, "", []string{"-mine"}},
+		{"argument", []string{"wallet.dat"}, exitUsage, "", []string{`"wallet.dat"`}},
+		{"bad chain file", []string{"--chains-dir", bad}, exitUsage, "", []string{bad + ":2", "hint: "}},
+		{"missing chain file", []string{"--chains-dir", bad + ".none"}, exitUsage, "", []string{"bad.toml.none"}},
+		{"no display", nil, exitNoWindow, "", []string{"neither DISPLAY nor WAYLAND_DISPLAY is set", "hint: "}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(test.args, func(string) string { return "" }, &stdout, &stderr)
+			if code != test.code {
+				t.Errorf("exit code: got %d, want %d", code, test.code)
+			}
+			if !strings.HasPrefix(stdout.String(), test.out) || (test.out == "") != (stdout.Len() == 0) {
+				t.Errorf("standard output: got %q, want %q", stdout.String(), test.out)
+			}
+			for _, want := range test.err {
+				if !strings.Contains(stderr.String(), want) {
+					t.Errorf("standard error %q does not say %q", stderr.String(), want)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckDisplay(t *testing.T) {
+	tests := []struct {
+		goos, set string
+		ok        bool
+	}{
+		{"linux", "DISPLAY", true}, {"linux", "WAYLAND_DISPLAY", true}, {"linux", "", false}, {"freebsd", "", false},
+		{"windows", "", true}, {"darwin", "", true},
+	}
+	for _, test := range tests {
+		err := checkDisplay(test.goos, func(name string) string {
+			if name == test.set {
+				return ":0"
+			}
+			return ""
+		})
+		if (err == nil) != test.ok {
+			t.Errorf("%s with %q set: got %v, want ok %v", test.goos, test.set, err, test.ok)
+		}
+	}
+}

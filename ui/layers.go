@@ -1,0 +1,130 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/ui/present"
+)
+
+// layersScreen shows the stacks as strata and, beside or instead of them, everything about
+// the chain that was chosen.
+type layersScreen struct {
+	ui      *UI
+	content *fyne.Container
+	layout  *masterDetail
+	rows    map[string]*stratumRow // by chain
+
+	title, sentence *widget.Label
+	returns         *widget.Button
+	cards           []*sectionCard
+	sections        *fyne.Container
+	detail          *fyne.Container
+	scroll          *container.Scroll
+}
+
+// sectionCard is a card of a chain's page; cards are reused from chain to chain.
+type sectionCard struct {
+	panel *panel
+	title *widget.Label
+	rows  *rows
+}
+
+func newLayersScreen(u *UI) *layersScreen {
+	s := &layersScreen{ui: u, rows: map[string]*stratumRow{}, layout: &masterDetail{wide: 700, list: 330}}
+	list, _ := scrolled(s.newList())
+	s.content = container.New(s.layout, list, s.newDetail())
+	if stacks := u.backend.Stacks(); len(stacks) > 0 {
+		s.fill(stacks[0].L1.Name) // so that a wide window has no empty half
+	}
+	return s
+}
+
+func (s *layersScreen) newList() fyne.CanvasObject {
+	groups := s.ui.texts.Groups(s.ui.backend.Stacks())
+	objects := []fyne.CanvasObject{heading(s.ui.t("Layers"))}
+	if len(groups) == 0 {
+		return stack(0, append(objects, body(s.ui.t("No chain is known. Chains come with the program and from your own chain files.")))...)
+	}
+	objects = append(objects, caption(s.ui.t("Each chain lies on the one whose work it shares.")))
+	for _, g := range groups {
+		cards := []fyne.CanvasObject{}
+		for _, st := range g.Stacks {
+			cards = append(cards, newPanel(s.newStack(st)))
+		}
+		objects = append(objects, strong(g.Title), stack(gap, cards...))
+	}
+	return stack(0, objects...)
+}
+
+func (s *layersScreen) newStack(st present.Stack) fyne.CanvasObject {
+	var strata []fyne.CanvasObject
+	for _, stratum := range st.Strata {
+		row := newStratumRow(stratum, func() { s.open(stratum.Name) })
+		s.rows[stratum.Name] = row
+		strata = append(strata, row)
+	}
+	return stack(2, strata...)
+}
+
+func (s *layersScreen) newDetail() fyne.CanvasObject {
+	s.title, s.sentence = heading(""), body("")
+	s.returns = widget.NewButtonWithIcon(s.ui.t("All layers"), base.NavigateBackIcon(), s.back)
+	s.returns.Alignment = widget.ButtonAlignLeading
+	s.sections = container.New(&column{gap: gap})
+	returns := container.NewHBox(s.returns)
+	s.layout.narrowOnly = returns
+	s.detail = container.New(&column{most: 820}, returns, s.title, s.sentence, s.sections)
+	page, scroll := scrolled(s.detail)
+	s.scroll = scroll
+	return page
+}
+
+// open shows a chain's page.
+func (s *layersScreen) open(name string) {
+	s.fill(name)
+	s.layout.detailOpen = true
+	s.scroll.ScrollToTop()
+	s.relayout()
+}
+
+// back returns to the list where there is no room for both.
+func (s *layersScreen) back() {
+	s.layout.detailOpen = false
+	s.relayout()
+}
+
+func (s *layersScreen) relayout() {
+	s.layout.Layout(s.content.Objects, s.content.Size())
+	s.content.Refresh()
+}
+
+// fill puts a chain's parameters into the cards.
+func (s *layersScreen) fill(name string) {
+	for other, row := range s.rows {
+		row.selectIt(other == name)
+	}
+	p, err := s.ui.backend.Chain(name)
+	if err != nil {
+		s.title.SetText(name)
+		s.sentence.SetText(err.Error())
+		s.sections.Objects = nil
+		return
+	}
+	page := s.ui.texts.Chain(p)
+	s.title.SetText(page.Title)
+	s.sentence.SetText(page.Sentence)
+	for len(s.cards) < len(page.Sections) {
+		c := &sectionCard{title: strong(""), rows: newRows()}
+		c.panel = newPanel(stack(0, c.title, c.rows.box))
+		s.cards = append(s.cards, c)
+	}
+	s.sections.Objects = s.sections.Objects[:0]
+	for i, section := range page.Sections {
+		s.cards[i].title.SetText(section.Title)
+		s.cards[i].rows.set(section.Rows)
+		s.sections.Objects = append(s.sections.Objects, s.cards[i].panel)
+	}
+}

@@ -1,0 +1,219 @@
+package ui
+
+import "fyne.io/fyne/v2"
+
+// The layouts here set a child's width before they ask for its height, because the height
+// of wrapped text follows from its width. Fyne's own ask first, and correct themselves in
+// a later frame.
+
+// column lays its children one below the other, gap apart, no wider than most (0: any).
+type column struct {
+	gap, most float32
+}
+
+// Layout implements fyne.Layout.
+func (c *column) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	width := size.Width
+	if c.most > 0 {
+		width = min(width, c.most)
+	}
+	y := float32(0)
+	for _, o := range objects {
+		if !o.Visible() {
+			continue
+		}
+		h := fit(o, width)
+		o.Move(fyne.NewPos(0, y))
+		y += h + c.gap
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (c *column) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	shown := 0
+	for _, o := range objects {
+		if !o.Visible() {
+			continue
+		}
+		m := o.MinSize()
+		s = fyne.NewSize(max(s.Width, m.Width), s.Height+m.Height)
+		shown++
+	}
+	if shown > 1 {
+		s.Height += c.gap * float32(shown-1)
+	}
+	return s
+}
+
+// fit gives an object a width and the height that it then needs, which is returned.
+func fit(o fyne.CanvasObject, width float32) float32 {
+	o.Resize(fyne.NewSize(width, max(o.Size().Height, o.MinSize().Height)))
+	h := o.MinSize().Height
+	o.Resize(fyne.NewSize(width, h))
+	return h
+}
+
+// pairs lays its children out as rows of a label and a value, side by side where there is
+// room, else the value below its label.
+type pairs struct {
+	wide  float32 // least width for side by side
+	label float32 // width of the labels then
+	width float32 // last width laid out, for MinSize
+}
+
+func (p *pairs) beside() bool { return p.width >= p.wide }
+
+// overlap takes back half of the padding that labels have above and below their text.
+const overlap = 8
+
+// Layout implements fyne.Layout.
+func (p *pairs) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	p.width = size.Width
+	y := float32(0)
+	for i := 0; i+1 < len(objects); i += 2 {
+		label, value := objects[i], objects[i+1]
+		label.Move(fyne.NewPos(0, y))
+		if p.beside() {
+			h := max(fit(label, p.label), fit(value, size.Width-p.label))
+			value.Move(fyne.NewPos(p.label, y))
+			y += h - overlap
+			continue
+		}
+		h := fit(label, size.Width)
+		value.Move(fyne.NewPos(0, y+h-2*overlap+2))
+		y += h - 2*overlap + 2 + fit(value, size.Width) - overlap/2
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (p *pairs) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	for i := 0; i+1 < len(objects); i += 2 {
+		label, value := objects[i].MinSize(), objects[i+1].MinSize()
+		s.Width = max(s.Width, label.Width, value.Width)
+		if p.beside() {
+			s.Height += max(label.Height, value.Height) - overlap
+		} else {
+			s.Height += label.Height - 2*overlap + 2 + value.Height - overlap/2
+		}
+	}
+	if len(objects) > 0 {
+		s.Height += overlap
+	}
+	return s
+}
+
+// page is the layout of a scroller: it lays the content out again once its width is known.
+type page struct{}
+
+// Layout implements fyne.Layout.
+func (page) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(size)
+		o.Refresh()
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (page) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	for _, o := range objects {
+		s = s.Max(o.MinSize())
+	}
+	return s
+}
+
+// beside lays two children side by side where there is room, the first of them first wide;
+// else one below the other.
+type beside struct {
+	wide, first, gap float32
+	width            float32 // last width laid out, for MinSize
+}
+
+// Layout implements fyne.Layout.
+func (b *beside) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	b.width = size.Width
+	left, right := objects[0], objects[1]
+	left.Move(fyne.NewPos(0, 0))
+	if size.Width >= b.wide {
+		fit(left, b.first)
+		fit(right, size.Width-b.first-b.gap)
+		right.Move(fyne.NewPos(b.first+b.gap, 0))
+		return
+	}
+	h := fit(left, size.Width)
+	fit(right, size.Width)
+	right.Move(fyne.NewPos(0, h+b.gap))
+}
+
+// MinSize implements fyne.Layout.
+func (b *beside) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	left, right := objects[0].MinSize(), objects[1].MinSize()
+	width := max(left.Width, right.Width)
+	if b.width >= b.wide {
+		return fyne.NewSize(width, max(left.Height, right.Height))
+	}
+	return fyne.NewSize(width, left.Height+b.gap+right.Height)
+}
+
+// masterDetail shows a list and a detail side by side where there is room, else the one of
+// them that is open.
+type masterDetail struct {
+	wide, list float32
+	detailOpen bool
+	narrowOnly fyne.CanvasObject // the way back
+}
+
+// Layout implements fyne.Layout.
+func (m *masterDetail) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	list, detail := objects[0], objects[1]
+	show(m.narrowOnly, size.Width < m.wide)
+	if size.Width >= m.wide {
+		show(list, true)
+		show(detail, true)
+		list.Move(fyne.NewPos(0, 0))
+		list.Resize(fyne.NewSize(m.list, size.Height))
+		detail.Move(fyne.NewPos(m.list, 0))
+		detail.Resize(fyne.NewSize(size.Width-m.list, size.Height))
+		return
+	}
+	show(list, !m.detailOpen)
+	show(detail, m.detailOpen)
+	for _, o := range objects {
+		o.Move(fyne.NewPos(0, 0))
+		o.Resize(size)
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (m *masterDetail) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return objects[0].MinSize().Max(objects[1].MinSize())
+}
+
+func show(o fyne.CanvasObject, visible bool) {
+	if visible && !o.Visible() {
+		o.Show()
+	} else if !visible && o.Visible() {
+		o.Hide()
+	}
+}
+
+// iconLeft lays an icon of a size beside the first line of a text.
+type iconLeft struct {
+	size float32
+}
+
+// Layout implements fyne.Layout.
+func (l *iconLeft) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Move(fyne.NewPos(8, 8))
+	objects[0].Resize(fyne.NewSquareSize(l.size))
+	x := 8 + l.size
+	objects[1].Move(fyne.NewPos(x, 0))
+	fit(objects[1], size.Width-x)
+}
+
+// MinSize implements fyne.Layout.
+func (l *iconLeft) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return objects[1].MinSize().Max(fyne.NewSquareSize(l.size)).AddWidthHeight(8+l.size, 0)
+}

@@ -1,0 +1,104 @@
+package ui
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// keys returns every English text that the screens and their texts hand to t.
+func keys(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"*.go", "present/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	var keys []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			if f, ok := call.Fun.(*ast.SelectorExpr); !ok || f.Sel.Name != "t" {
+				return true
+			}
+			text, ok := call.Args[0].(*ast.BasicLit)
+			if !ok {
+				t.Errorf("%s: t is called with something else than a literal", file)
+				return true
+			}
+			key, err := strconv.Unquote(text.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, key)
+			return true
+		})
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+var placeholder = regexp.MustCompile(`{{\.\w+}}`)
+
+func placeholders(s string) []string {
+	found := placeholder.FindAllString(s, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestTranslationsAreComplete(t *testing.T) {
+	want := keys(t)
+	if len(want) < 100 {
+		t.Fatalf("%d keys found in the source: the search looks at the wrong calls", len(want))
+	}
+	files, err := filepath.Glob("translations/*.json")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("translations: got %v (%v), want two or more", files, err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		if err := json.Unmarshal(src, &got); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, key := range want {
+			text, ok := got[key]
+			switch {
+			case !ok || text == "":
+				t.Errorf("%s: no text for %q", file, key)
+			case !slices.Equal(placeholders(text), placeholders(key)):
+				t.Errorf("%s: %q has other placeholders than %q", file, text, key)
+			case strings.HasSuffix(file, "en.json") && text != key:
+				t.Errorf("%s: %q is not its own text", file, key)
+			}
+			delete(got, key)
+		}
+		for key := range got {
+			t.Errorf("%s: %q is not used", file, key)
+		}
+	}
+}
