@@ -49,12 +49,12 @@ func newChainRow(p *chains.Params) chainRow {
 
 // listChains prints each stack, the L1 first.
 func (s *session) listChains() error {
-	set, err := s.loadChains()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
 	var rows []chainRow
-	for _, stack := range set.Stacks() {
+	for _, stack := range a.Stacks() {
 		rows = append(rows, newChainRow(stack.L1))
 		for _, p := range stack.Layers {
 			rows = append(rows, newChainRow(p))

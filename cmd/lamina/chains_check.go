@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -35,20 +32,13 @@ type chainCheck struct {
 }
 
 func (s *session) checkChain(path string) error {
-	set, err := s.loadChains()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	p, err := chains.ParseFile(os.DirFS(filepath.Dir(path)), filepath.Base(path))
-	if err == nil {
-		err = set.Add(p)
-	}
+	p, err := a.AddChain(path)
 	check := chainCheck{File: path, OK: err == nil}
 	if err != nil && !errors.As(err, &check.Problems) {
-		var missing *fs.PathError
-		if errors.As(err, &missing) {
-			err = &fs.PathError{Op: missing.Op, Path: path, Err: missing.Err}
-		}
 		return unreadable(err, "give one chain file; docs/add-a-chain.md shows a whole one")
 	}
 	if check.OK {

@@ -21,7 +21,7 @@ func (s *session) chainsShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "show a chain's parameters", Long: chainsShowHelp, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p, _, err := s.getChain(args[0])
+			p, err := s.chain(args[0])
 			if err != nil {
 				return err
 			}

@@ -170,21 +170,21 @@ func TestDemoNotices(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &session{now: clockAt(1_800_000_000)}
-	set, err := s.loadChains()
+	a, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range samples {
-		if r := s.verifySample(&m, set); !r.OK {
+		if r := s.verifySample(&m, a); !r.OK {
 			t.Errorf("%s: %s", m.Title, r.Problem)
 		}
 		m.RefutedBy += "x"
-		if r := s.verifySample(&m, set); r.OK || r.Problem == "" {
+		if r := s.verifySample(&m, a); r.OK || r.Problem == "" {
 			t.Errorf("%s: another end was taken", m.Title)
 		}
 	}
 	missing := sample{Kind: "header", File: "nonsense", Chain: "dev"}
-	if r := s.verifySample(&missing, set); r.OK || r.Problem == "" {
+	if r := s.verifySample(&missing, a); r.OK || r.Problem == "" {
 		t.Error("a missing file was taken")
 	}
 }

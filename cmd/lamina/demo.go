@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/doctor"
 )
@@ -32,7 +33,7 @@ func (s *session) demo() *cobra.Command {
 // sampleResult says how the verification of one sample ended.
 type sampleResult struct {
 	Title     string         `json:"title"`
-	Kind      string         `json:"kind"`
+	Kind      app.Kind       `json:"kind"`
 	OK        bool           `json:"ok"` // ended as it must
 	Verdict   doctor.Verdict `json:"verdict"`
 	Headers   int            `json:"headers"` // verified, or judged before the refuted one
@@ -61,7 +62,7 @@ func (s *session) runDemo() error {
 	if err != nil {
 		return err
 	}
-	set, err := s.loadChains()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (s *session) runDemo() error {
 	}
 	result := demoResult{OK: true}
 	for i := range samples {
-		r := s.verifySample(&samples[i], set)
+		r := s.verifySample(&samples[i], a)
 		result.add(&r)
 		if !s.json {
 			s.showSample(&r)

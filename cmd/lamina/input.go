@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/doctor"
 )
@@ -34,80 +32,24 @@ func (s *session) read(name string) ([]byte, error) {
 	return b, nil
 }
 
-// loadChains returns the built-in chains and those of --chains-dir.
-func (s *session) loadChains() (*chains.Set, error) {
-	set, err := chains.Load(assets.Chains)
+// open loads the built-in chains and those of --chains-dir.
+func (s *session) open() (*app.App, error) {
+	a, err := app.Open(app.Options{Chains: s.chainDirs, Clock: s.now})
 	if err != nil {
-		return nil, err
-	}
-	var own []*chains.Params
-	for _, path := range s.chainDirs {
-		found, err := chainFiles(path)
-		if err != nil {
-			return nil, unreadable(err, "lamina chains check FILE says what is wrong with a chain file")
-		}
-		own = append(own, found...)
-	}
-	if err := addAll(set, own); err != nil {
 		return nil, unreadable(err, "lamina chains check FILE says what is wrong with a chain file")
 	}
-	return set, nil
+	return a, nil
 }
 
-// addAll adds chains in whatever order their parents allow.
-func addAll(set *chains.Set, own []*chains.Params) error {
-	for len(own) > 0 {
-		var left []*chains.Params
-		var errs []error
-		for _, p := range own {
-			if err := set.Add(p); err != nil {
-				left, errs = append(left, p), append(errs, err)
-			}
-		}
-		if len(left) == len(own) {
-			return errors.Join(errs...)
-		}
-		own = left
-	}
-	return nil
-}
-
-// chainFiles parses one chain file, or all *.toml in a folder.
-func chainFiles(path string) ([]*chains.Params, error) {
-	info, err := os.Stat(path)
+// chain returns the chain with a name.
+func (s *session) chain(name string) (*chains.Params, error) {
+	a, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		p, err := chains.ParseFile(os.DirFS(filepath.Dir(path)), filepath.Base(path))
-		return []*chains.Params{p}, err
-	}
-	names, err := filepath.Glob(filepath.Join(path, "*.toml"))
+	p, err := a.Chain(name)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}
-	var all []*chains.Params
-	var errs []error
-	for _, name := range names {
-		p, err := chains.ParseFile(os.DirFS(path), filepath.Base(name))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all = append(all, p)
-	}
-	return all, errors.Join(errs...)
-}
-
-// getChain returns the chain with a name.
-func (s *session) getChain(name string) (*chains.Params, *chains.Set, error) {
-	set, err := s.loadChains()
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		return nil, nil, unreadable(err, "lamina chains lists them; --chains-dir adds your own")
-	}
-	return p, set, nil
+	return p, nil
 }

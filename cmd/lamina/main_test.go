@@ -204,7 +204,7 @@ func TestUsage(t *testing.T) {
 		{"verify auxpow " + empty, "at least one of the flags in the group [chain chain-id]"},
 		{"verify auxpow --chain-id 3 " + empty, "missing [work]"},
 		{"verify auxpow --chain-id 3 --work md5 " + empty, `work hash "md5" is unknown`},
-		{"verify auxpow --chain-id 70000 --work scrypt " + empty, "--chain-id: got 70000, want 0 to 65535"},
+		{"verify auxpow --chain-id 70000 --work scrypt " + empty, "chain id: got 70000, want 0 to 65535"},
 		{"verify auxpow --chain bitcoin " + data(t, "auxpow/dogecoin-mainnet/17.hex"), "bitcoin is not merge-mined"},
 		{"verify auxpow --chain dogecoin --hash ab --bits 1d00ffff " + empty, "--hash: \"ab\" is not 64 hex digits"},
 		{"verify auxpow --chain dogecoin --hash " + strings.Repeat("ab", 32) + " --bits xyz " + empty, "--bits: \"xyz\""},

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/layeredpow/lamina/assets"
-	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/doctor"
 	"github.com/layeredpow/lamina/spv/pow"
 )
@@ -13,7 +14,7 @@ import (
 // sample is one line of the demo's index: a file, how to judge it, and how that must end.
 type sample struct {
 	Title     string        `json:"title"`
-	Kind      string        `json:"kind"` // the verify command
+	Kind      app.Kind      `json:"kind"`
 	File      string        `json:"file"`
 	Chain     string        `json:"chain"`
 	ChainID   int32         `json:"chain_id"` // with Work, instead of Chain
@@ -25,19 +26,14 @@ type sample struct {
 }
 
 // sampleWords names what each kind of sample holds.
-var sampleWords = map[string]string{
+var sampleWords = map[app.Kind]string{
 	"header": "headers", "headers": "headers in runs", "auxpow": "merged-mining proofs", "merkle": "merkle proofs", "block": "blocks",
 }
 
-var verifiers = map[string]func(doctor.Options, []byte) (*doctor.Report, error){
-	"header": doctor.Header, "headers": doctor.Headers, "auxpow": doctor.AuxPoW, "block": doctor.Block,
-	"merkle": func(o doctor.Options, input []byte) (*doctor.Report, error) { return doctor.Merkle(o, nil, input) },
-}
-
 // verifySample verifies one sample and compares the end with the one that it must have.
-func (s *session) verifySample(m *sample, set *chains.Set) sampleResult {
+func (s *session) verifySample(m *sample, a *app.App) sampleResult {
 	result := sampleResult{Title: m.Title, Kind: m.Kind}
-	r, micros, err := s.judgeSample(m, set)
+	r, micros, err := s.judgeSample(m, a)
 	if err != nil {
 		result.Problem = err.Error()
 		return result
@@ -66,21 +62,7 @@ func (s *session) verifySample(m *sample, set *chains.Set) sampleResult {
 	return result
 }
 
-func (s *session) judgeSample(m *sample, set *chains.Set) (*doctor.Report, int64, error) {
-	verify, ok := verifiers[m.Kind]
-	if !ok {
-		return nil, 0, fmt.Errorf("%s: kind %q is unknown", m.File, m.Kind)
-	}
-	o := doctor.Options{Height: m.Height, Now: s.clock(), Known: known(set)}
-	if m.Chain != "" {
-		p, err := set.Get(m.Chain)
-		if err != nil {
-			return nil, 0, err
-		}
-		o.Rules = &p.Rules
-	} else {
-		o.Rules, o.Foreign = doctor.Generic(m.ChainID, m.Work), true
-	}
+func (s *session) judgeSample(m *sample, a *app.App) (*doctor.Report, int64, error) {
 	input, err := assets.Samples.ReadFile("samples/" + m.File)
 	if err == nil && m.Spoil != nil {
 		input, err = m.Spoil.apply(input)
@@ -89,7 +71,9 @@ func (s *session) judgeSample(m *sample, set *chains.Set) (*doctor.Report, int64
 		return nil, 0, err
 	}
 	start := s.now()
-	r, err := verify(o, input)
+	r, err := a.Verify(context.Background(), app.Request{
+		Kind: m.Kind, Input: input, Chain: m.Chain, ChainID: m.ChainID, Work: m.Work, Height: m.Height,
+	})
 	return r, s.since(start), err
 }
 

@@ -68,13 +68,9 @@ func defaultDataDir() string {
 }
 
 func (s *session) runSync(ctx context.Context, f *syncFlags) error {
-	set, err := s.loadChains()
+	params, err := s.chain(f.chain)
 	if err != nil {
 		return err
-	}
-	params, err := set.Get(f.chain)
-	if err != nil {
-		return unreadable(err, "lamina chains lists them")
 	}
 	if params.Layer != nil {
 		return unreadable(fmt.Errorf("%s is a layer: its proofs want its parent chain followed beside it, which is not there yet", params.Name),

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/doctor"
 )
 
@@ -35,28 +37,9 @@ func (j *judgedBy) add(c *cobra.Command) {
 	c.Flags().Int32Var(&j.height, "from-height", doctor.UnknownHeight, "height of the (first) header")
 }
 
-// options returns what the doctor is to judge by.
-func (s *session) options(j *judgedBy) (doctor.Options, error) {
-	p, set, err := s.getChain(j.chain)
-	if err != nil {
-		return doctor.Options{}, err
-	}
-	return doctor.Options{Rules: &p.Rules, Height: j.height, Now: s.clock(), Known: known(set)}, nil
-}
-
-// clock returns the time in seconds since 1970.
-func (s *session) clock() uint32 { return uint32(s.now().Unix()) }
-
-// known names the merged-mining ids of all chains. Networks of one coin share an id; the
-// main network's name is the one that is given.
-func known(set *chains.Set) map[int32]string {
-	ids := map[int32]string{}
-	for _, p := range set.All() {
-		if id, ok := p.ChainID(); ok && (ids[id] == "" || p.Network == chains.Main) {
-			ids[id] = p.Name
-		}
-	}
-	return ids
+// request asks for a verification by a chain's rules.
+func (j *judgedBy) request(kind app.Kind) *app.Request {
+	return &app.Request{Kind: kind, Chain: j.chain, Height: j.height}
 }
 
 // oneInput makes a verify command with one FILE argument.
@@ -68,14 +51,25 @@ func oneInput(use, short, long string, verify func(file string) error) *cobra.Co
 }
 
 // judge reads an input, has it verified and shows the report.
-func (s *session) judge(file string, o doctor.Options, verify func(doctor.Options, []byte) (*doctor.Report, error)) error {
-	input, err := s.read(file)
+func (s *session) judge(file string, r *app.Request) error {
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	r, err := verify(o, input)
+	if r.Chain != "" {
+		if _, err := s.chain(r.Chain); err != nil {
+			return err
+		}
+	}
+	if r.Input, err = s.read(file); err != nil {
+		return err
+	}
+	p := newProgress(s.err, s.now)
+	r.Progress = p.show
+	report, err := a.Verify(context.Background(), *r)
+	p.clear()
 	if err != nil {
 		return unreadable(err, "the help of this command says what it reads")
 	}
-	return s.showReport(r)
+	return s.showReport(report)
 }

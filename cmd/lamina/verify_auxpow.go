@@ -8,7 +8,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/pow"
 )
 
@@ -34,11 +34,11 @@ type auxFlags struct {
 func (s *session) verifyAuxPoW() *cobra.Command {
 	var f auxFlags
 	c := oneInput("auxpow", "verify a merged-mining proof", verifyAuxPoWHelp, func(file string) error {
-		o, err := s.auxOptions(&f)
+		r, err := f.request()
 		if err != nil {
 			return err
 		}
-		return s.judge(file, o, doctor.AuxPoW)
+		return s.judge(file, r)
 	})
 	f.add(c)
 	flags := c.Flags()
@@ -53,43 +53,28 @@ func (s *session) verifyAuxPoW() *cobra.Command {
 	return c
 }
 
-func (s *session) auxOptions(f *auxFlags) (doctor.Options, error) {
-	o, err := s.auxRules(f)
-	if err != nil || f.hash == "" {
-		return o, err
+func (f *auxFlags) request() (*app.Request, error) {
+	r := f.judgedBy.request(app.AuxPoW)
+	if f.chain == "" {
+		work, err := pow.Parse(f.work)
+		if err != nil {
+			return nil, unreadable(err, "")
+		}
+		r.ChainID, r.Work = f.id, work
+	}
+	if f.hash == "" {
+		return r, nil
 	}
 	hash, err := parseHash("--hash", f.hash)
 	if err != nil {
-		return o, err
+		return nil, err
 	}
 	bits, err := strconv.ParseUint(f.bits, 16, 32)
 	if err != nil {
-		return o, unreadable(fmt.Errorf("--bits: %q is not 8 hex digits", f.bits), "give the bits as getblockheader shows them")
+		return nil, unreadable(fmt.Errorf("--bits: %q is not 8 hex digits", f.bits), "give the bits as getblockheader shows them")
 	}
-	o.ChildHash, o.Bits = hash, uint32(bits)
-	return o, nil
-}
-
-func (s *session) auxRules(f *auxFlags) (doctor.Options, error) {
-	if f.chain != "" {
-		o, err := s.options(&f.judgedBy)
-		if err == nil && o.Rules.AuxPoW == nil {
-			err = unreadable(fmt.Errorf("%s is not merge-mined", f.chain), "lamina chains shows which chains have a merged-mining id")
-		}
-		return o, err
-	}
-	work, err := pow.Parse(f.work)
-	if err != nil {
-		return doctor.Options{}, unreadable(err, "")
-	}
-	if f.id < 0 || f.id > 0xffff {
-		return doctor.Options{}, unreadable(fmt.Errorf("--chain-id: got %d, want 0 to 65535", f.id), "")
-	}
-	set, err := s.loadChains()
-	if err != nil {
-		return doctor.Options{}, err
-	}
-	return doctor.Options{Rules: doctor.Generic(f.id, work), Height: f.height, Foreign: true, Known: known(set)}, nil
+	r.ChildHash, r.Bits = hash, uint32(bits)
+	return r, nil
 }
 
 // parseHash reads a hash in display order, all of its 64 digits.

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 const verifyBlockHelp = `Verify a whole block: header and proof, that its transactions and witnesses are those that the header
@@ -15,11 +15,7 @@ commits to, and a signet block's solution. Scripts and amounts are not checked.
 func (s *session) verifyBlock() *cobra.Command {
 	var by judgedBy
 	c := oneInput("block", "verify a whole block", verifyBlockHelp, func(file string) error {
-		o, err := s.options(&by)
-		if err != nil {
-			return err
-		}
-		return s.judge(file, o, doctor.Block)
+		return s.judge(file, by.request(app.Block))
 	})
 	by.add(c)
 	c.MarkFlagRequired("chain")

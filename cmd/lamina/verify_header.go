@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 const verifyHeaderHelp = `Verify one header: 80 bytes, with its merged-mining proof behind it if the chain has them.
@@ -18,11 +18,7 @@ not checked either.`
 func (s *session) verifyHeader() *cobra.Command {
 	var by judgedBy
 	c := oneInput("header", "verify one header", verifyHeaderHelp, func(file string) error {
-		o, err := s.options(&by)
-		if err != nil {
-			return err
-		}
-		return s.judge(file, o, doctor.Header)
+		return s.judge(file, by.request(app.Header))
 	})
 	by.add(c)
 	c.MarkFlagRequired("chain")

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 const verifyHeadersHelp = `Verify a run of headers, each of which builds on the one before it.
@@ -19,16 +19,7 @@ What needs headers below the run is counted as not checked. The first refuted he
 func (s *session) verifyHeaders() *cobra.Command {
 	var by judgedBy
 	c := oneInput("headers", "verify a run of headers", verifyHeadersHelp, func(file string) error {
-		o, err := s.options(&by)
-		if err != nil {
-			return err
-		}
-		p := newProgress(s.err, s.now)
-		o.Progress = p.show
-		return s.judge(file, o, func(o doctor.Options, input []byte) (*doctor.Report, error) {
-			defer p.clear() // before the report is printed
-			return doctor.Headers(o, input)
-		})
+		return s.judge(file, by.request(app.Headers))
 	})
 	by.add(c)
 	c.MarkFlagRequired("chain")

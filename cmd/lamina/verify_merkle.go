@@ -1,10 +1,9 @@
 package main
 
 import (
-	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"github.com/spf13/cobra"
 
-	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 const verifyMerkleHelp = `Verify a merkle proof: the output of gettxoutproof, which is the payload of a P2P merkleblock message.
@@ -19,22 +18,14 @@ func (s *session) verifyMerkle() *cobra.Command {
 	var by judgedBy
 	var txid string
 	c := oneInput("merkle", "verify a merkle proof", verifyMerkleHelp, func(file string) error {
-		o := doctor.Options{Height: by.height}
-		var err error
-		if by.chain != "" {
-			if o, err = s.options(&by); err != nil {
-				return err
-			}
-		}
-		var id *chainhash.Hash
+		r := by.request(app.Merkle)
 		if txid != "" {
-			if id, err = parseHash("--txid", txid); err != nil {
+			var err error
+			if r.TxID, err = parseHash("--txid", txid); err != nil {
 				return err
 			}
 		}
-		return s.judge(file, o, func(o doctor.Options, input []byte) (*doctor.Report, error) {
-			return doctor.Merkle(o, id, input)
-		})
+		return s.judge(file, r)
 	})
 	by.add(c)
 	c.Flags().StringVar(&txid, "txid", "", "transaction that the proof must prove")

@@ -52,6 +52,16 @@ func Open(o Options) (*App, error) {
 	return &App{set: set, clock: o.Clock}, nil
 }
 
+// AddChain reads a chain file and adds its chain, for as long as the App lives. The error
+// names file, line, key and value, or says that the file cannot be read.
+func (a *App) AddChain(path string) (*chains.Params, error) {
+	p, err := readChain(path)
+	if err != nil {
+		return nil, err
+	}
+	return p, a.set.Add(p)
+}
+
 // Chains returns every chain, sorted by name.
 func (a *App) Chains() []*chains.Params { return a.set.All() }
 

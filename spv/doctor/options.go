@@ -45,9 +45,10 @@ type Options struct {
 // difficulty and history cannot.
 func Generic(chainID int32, work pow.Algorithm) *spv.Rules {
 	return &spv.Rules{
-		Name:     fmt.Sprintf("chain id %d", chainID),
-		Work:     work,
-		PowLimit: *new(uint256.Int).SetAllOne(),
+		Name:      fmt.Sprintf("chain id %d", chainID),
+		Work:      work,
+		PowLimit:  *new(uint256.Int).SetAllOne(),
+		MaxFuture: 7200, // as everywhere in the family
 		AuxPoW: &spv.AuxRules{
 			ChainID: chainID, StrictID: true, LegacyBefore: math.MaxInt32, LegacyV2: true,
 		},
