@@ -12,7 +12,7 @@ export BENCHTIME ?= 1s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
-demo: ## verify real headers, proofs and blocks; needs no network and no cgo
+demo: ## verify real data, then mine, serve and follow a small chain; needs no network and no cgo
 	CGO_ENABLED=0 go run ./cmd/lamina demo
 
 app: ## start the desktop program (installs its system packages first)

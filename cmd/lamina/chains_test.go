@@ -154,12 +154,15 @@ func TestVersion(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	got := lamina(t, nil, "demo")
-	if got.code != exitOK || strings.Contains(got.out, "WRONG") || !strings.Contains(got.out, "headers in runs                2352") {
+	if got.code != exitOK || strings.Contains(got.out, "WRONG") || !strings.Contains(strings.Join(strings.Fields(got.out), " "), "headers in runs 2352") {
 		t.Errorf("code %d: %s%s", got.code, got.out, got.err)
 	}
 	doc := document(t, lamina(t, nil, "demo", "--json"))
 	if samples, _ := doc["samples"].([]any); doc["ok"] != true || len(samples) < 15 {
 		t.Errorf("%v", doc)
+	}
+	if live, _ := doc["live"].([]any); len(live) != 4 {
+		t.Errorf("%v", doc["live"])
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/layeredpow/lamina/internal/store"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
-	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -61,7 +60,7 @@ func (s *Sync) Run(ctx context.Context, notify func(Progress)) error {
 	var salt [16]byte
 	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
 	return p2p.Run(ctx, p2p.Config{
-		Codec: msg.Codec{Magic: s.Chain.P2P.Magic, AuxPoW: rules.AuxPoW != nil, MaxBlock: s.Chain.P2P.MaxMessage},
+		Codec: codecOf(s.Chain),
 		Agent: s.Agent,
 		Peers: s.Peers,
 		Log:   s.Log.With("chain", rules.Name),
