@@ -74,19 +74,11 @@ func (r *reader) branch() merkle.Branch {
 func (a *AuxPoW) Append(dst []byte) []byte {
 	dst = append(dst, a.Coinbase.Bytes()...)
 	dst = append(dst, a.BlockHash[:]...)
-	dst = appendBranch(dst, a.CoinbaseBranch)
+	dst = a.CoinbaseBranch.Append(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(a.CoinbaseIndex))
-	dst = appendBranch(dst, a.ChainBranch)
+	dst = a.ChainBranch.Append(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(a.Slot))
 	return append(dst, a.Parent[:]...)
-}
-
-func appendBranch(dst []byte, b merkle.Branch) []byte {
-	dst = appendCompactSize(dst, uint64(len(b)))
-	for i := range b {
-		dst = append(dst, b[i][:]...)
-	}
-	return dst
 }
 
 // ParseSealed reads a header from the start of b and, where aux is set and the header's

@@ -251,17 +251,3 @@ func (r *reader) compactSize() uint64 {
 	}
 	return v
 }
-
-// appendCompactSize appends n in its shortest form.
-func appendCompactSize(dst []byte, n uint64) []byte {
-	switch {
-	case n < 0xfd:
-		return append(dst, byte(n))
-	case n <= 0xffff:
-		return binary.LittleEndian.AppendUint16(append(dst, 0xfd), uint16(n))
-	case n <= 0xffffffff:
-		return binary.LittleEndian.AppendUint32(append(dst, 0xfe), uint32(n))
-	default:
-		return binary.LittleEndian.AppendUint64(append(dst, 0xff), n)
-	}
-}
