@@ -102,6 +102,7 @@ func sections(p *chains.Params) []section {
 		{name: "rules", fields: []field{
 			{"pow_limit", fmt.Sprintf("%x", p.PowLimit.Bytes32())}, {"max_future", p.MaxFuture}, {"reorg_limit", p.ReorgLimit},
 			{"block_weight", p.BlockWeight}, {"minimum_work", p.MinimumWork.Hex()}, {"floor_on_base", p.FloorOnBase},
+			{"extensions", p.Extensions},
 			{"challenge", dash(hex.EncodeToString(p.Challenge))}}},
 	}
 	all = append(all, ruleRows(p)...)
