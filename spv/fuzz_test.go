@@ -107,13 +107,17 @@ func sameVerdict(t *testing.T, err error, rep *spv.Report) {
 
 // FuzzBlock: what parses encodes back to the same bytes; judging it never panics.
 func FuzzBlock(f *testing.F) {
-	signet := rulesFor(f, "bitcoin-signet")
+	signet, extended := rulesFor(f, "bitcoin-signet"), rulesFor(f, "litecoin")
 	for _, name := range []string{"namecoin-mainnet/19200", "namecoin-mainnet/19204", "syscoin-mainnet/1973", "dogecoin-mainnet/372992"} {
 		f.Add(testdata.Hex(f, "auxpow/"+name+".hex"), true)
 	}
 	f.Add(recentBlock(f, "blocks/bitcoin_signet_31500.json"), false)
+	f.Add(withExtension(recentBlock(f, "blocks/bitcoin_signet_31500.json")), false)
 	f.Fuzz(func(t *testing.T, b []byte, aux bool) {
 		block, n, err := spv.ParseBlock(b, aux)
+		if err != nil && !aux {
+			block, n, err = extended.ParseBlock(b)
+		}
 		if err != nil {
 			return
 		}
@@ -129,6 +133,16 @@ func FuzzBlock(f *testing.F) {
 		sameVerdict(t, block.CheckBody(nil), reported(&rep, block))
 		_ = signet.CheckSignetBlock(block, nil)
 	})
+}
+
+// withExtension appends a transaction of the form that ties an extension block to a block
+// (one input, one output, flag 8) and the first byte of that block.
+func withExtension(block []byte) []byte {
+	b := bytes.Clone(block)
+	b[80]++ // fewer than 252 transactions
+	tx := append([]byte{2, 0, 0, 0, 0, 8, 1}, make([]byte, 36)...)
+	tx = append(tx, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x51, 0, 0, 0, 0, 0)
+	return append(append(b, tx...), 1)
 }
 
 func reported(rep *spv.Report, block *spv.FullBlock) *spv.Report {
@@ -215,4 +229,26 @@ func parseAuxPoW(b []byte) error {
 func parseBlock(b []byte) error {
 	_, _, err := spv.ParseBlock(b, true)
 	return err
+}
+
+// TestExtensionForm: the last transaction of a block may tie an extension block to it on
+// chains that have them, nowhere else; its id leaves out the mark.
+func TestExtensionForm(t *testing.T) {
+	raw := withExtension(recentBlock(t, "blocks/bitcoin_signet_31500.json"))
+	if _, _, err := spv.ParseBlock(raw, false); err == nil {
+		t.Error("taken on a chain without extension blocks")
+	}
+	block, n, err := rulesFor(t, "litecoin").ParseBlock(raw)
+	if err != nil || n != len(raw)-1 || !block.HasExtension() {
+		t.Fatalf("%d of %d bytes, %v", n, len(raw), err)
+	}
+	last := &block.Txs[len(block.Txs)-1]
+	plain := last.AppendStripped(nil)
+	if tx, size, err := spv.ParseTx(plain); err != nil || size != len(plain) || tx.ID() != last.ID() || last.WitnessID() != last.ID() {
+		t.Errorf("ids %s and %s, %v", last.ID(), last.WitnessID(), err)
+	}
+	raw[len(raw)-6] = 1 // data of its own inside a block
+	if _, _, err := rulesFor(t, "litecoin").ParseBlock(raw); err == nil {
+		t.Error("extension data inside a transaction was taken")
+	}
 }
