@@ -92,12 +92,12 @@ var machinePath = regexp.MustCompile(`(^|[\s"'` + "`" + `(=:,])/(ro` + `ot|wo` +
 func TestMachinePath(t *testing.T) {
 	slash := "/"
 	for text, want := range map[string]bool{
-		"see " + slash + "root/x":         true,
-		slash + "work/main":               true,
-		"dir=" + slash + "home/ann/a":     true,
-		"https://example.org/work/1":      false,
-		"proof/work/hash":                 false,
-		"the root/branch and work/target": false,
+		"see " + slash + "root/x":                true,
+		slash + "work/main":                      true,
+		"dir=" + slash + "home/ann/a":            true,
+		"https://example.org" + slash + "work/1": false,
+		"proof" + slash + "work/hash":            false,
+		"the root/branch and work/target":        false,
 	} {
 		if got := machinePath.MatchString(text); got != want {
 			t.Errorf("%q: match %v, want %v", text, got, want)

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -127,10 +128,12 @@ func receive(r io.Reader, codec *msg.Codec) (msg.Message, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	payload := make([]byte, frame.Length)
-	if _, err := io.ReadFull(r, payload); err != nil {
+	// The buffer grows with what arrives: a mere announcement costs no memory.
+	var body bytes.Buffer
+	if _, err := io.CopyN(&body, r, int64(frame.Length)); err != nil {
 		return nil, 0, fmt.Errorf("message %s: %w", frame.Command, err)
 	}
+	payload := body.Bytes()
 	if err := frame.Verify(payload); err != nil {
 		return nil, 0, err
 	}

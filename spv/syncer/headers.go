@@ -31,6 +31,7 @@ type peer struct {
 	queue   []batch   // not judged yet
 	reached int32     // highest header of its answers since it was last asked by locator
 	presync *spv.Presync
+	pending bool // its headers wait for the parent chain
 	strange int
 }
 
@@ -202,7 +203,7 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		m.wait(p)
 		return
 	case err != nil:
-		m.drop(p, err, true)
+		m.drop(p, err, dishonest(err))
 		return
 	}
 	if p.presync.Done() {
@@ -241,7 +242,7 @@ func (m *Machine) next() {
 		return
 	}
 	for _, p := range m.peers {
-		if !p.told {
+		if !p.told && !p.pending {
 			m.ask(p)
 			return
 		}
@@ -254,7 +255,6 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	if change.Undo > 0 || len(change.Headers) > 0 {
 		m.emit(Store{Change: change})
 	}
-	var bad *spv.HeaderError
 	switch {
 	case err == nil:
 		p.strange = 0
@@ -268,22 +268,31 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 			m.ask(p)
 		}
 	default:
-		m.drop(p, err, errors.As(err, &bad) && bad.Permanent())
+		m.drop(p, err, dishonest(err))
 	}
 	return false
 }
 
-// wait keeps a peer whose headers cannot be judged before the parent chain has moved.
+// dishonest tells whether an error shows a broken rule that no honest peer breaks. A
+// header that is refused for the moment, its proof or our own knowledge shows none.
+func dishonest(err error) bool {
+	var bad *spv.HeaderError
+	return !errors.As(err, &bad) || bad.Permanent()
+}
+
+// wait keeps a peer whose headers cannot be judged before the parent chain has moved. The
+// other peers go on meanwhile, lest one that makes things up holds us still.
 func (m *Machine) wait(p *peer) {
-	m.pending = true
 	p.queue, p.presync, p.told, p.asked = nil, nil, false, time.Time{}
+	p.pending = true
+	m.next()
 }
 
 func (m *Machine) parentMoved() {
-	if m.pending {
-		m.pending = false
-		m.next()
+	for _, p := range m.peers {
+		p.pending = false
 	}
+	m.next()
 }
 
 // tick drops peers that owe an answer for too long and asks again where it is quiet.
@@ -296,9 +305,7 @@ func (m *Machine) tick() {
 			p.told = false
 		}
 	}
-	if !m.pending {
-		m.next()
-	}
+	m.next()
 }
 
 func (m *Machine) drop(p *peer, err error, ban bool) {
@@ -308,9 +315,7 @@ func (m *Machine) drop(p *peer, err error, ban bool) {
 
 func (m *Machine) forget(id Peer) {
 	m.peers = slices.DeleteFunc(m.peers, func(p *peer) bool { return p.id == id })
-	if !m.pending {
-		m.next()
-	}
+	m.next()
 }
 
 func (m *Machine) unix() uint32 { return uint32(m.now.Unix()) }

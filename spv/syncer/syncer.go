@@ -101,12 +101,11 @@ type Status struct {
 
 // Machine is the state of one chain's synchronisation. It owns its tree.
 type Machine struct {
-	tree    *spv.Tree
-	salt    [16]byte
-	now     time.Time
-	peers   []*peer // in the order in which they came
-	pending bool    // a proof waits for the parent chain
-	out     []Output
+	tree  *spv.Tree
+	salt  [16]byte
+	now   time.Time
+	peers []*peer // in the order in which they came
+	out   []Output
 }
 
 // New returns a machine that continues from the tree's tip. Salt must be random; it
@@ -146,8 +145,10 @@ func (m *Machine) Status() Status {
 	tip := m.tree.Tip()
 	header, _ := m.tree.Header(tip.Height)
 	s := Status{Stage: Following, Tip: tip, TipTime: header.Time(), Peers: len(m.peers)}
+	pending := false
 	for _, p := range m.peers {
 		s.Claimed = max(s.Claimed, p.height)
+		pending = pending || p.pending
 		switch {
 		case p.presync != nil:
 			s.Stage, s.Shown = Presync, p.presync.Progress()
@@ -158,8 +159,8 @@ func (m *Machine) Status() Status {
 	switch {
 	case len(m.peers) == 0:
 		s.Stage, s.Waiting = Connecting, "a peer"
-	case m.pending:
-		s.Stage, s.Waiting = Headers, "the parent chain's headers"
+	case pending:
+		s.Waiting = "the parent chain's headers"
 	}
 	s.Synced = s.Stage == Following
 	return s
