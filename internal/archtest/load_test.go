@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -36,6 +37,10 @@ func load(t *testing.T) []source {
 		if d.IsDir() {
 			// internal/testdata is a package; only its data folder is not.
 			if rel != "." && rel != "internal/testdata" && skipped(d.Name()) || rel == "internal/testdata/data" {
+				return filepath.SkipDir
+			}
+			// A module of its own keeps to itself, so that what it needs stays out of ours.
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && rel != "." {
 				return filepath.SkipDir
 			}
 			return nil

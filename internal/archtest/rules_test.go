@@ -28,8 +28,11 @@ var rules = []rule{
 	{pkg: "internal/store", ours: []string{"spv", "wallet"}, never: []string{fyne}},
 	{pkg: "internal/p2p", ours: []string{"spv", "wallet"}, never: []string{fyne}},
 	{pkg: "internal/node", ours: []string{"spv", "internal/store", "internal/p2p", "wallet/settle"}, never: []string{fyne}},
+	{pkg: "internal/node/template", pure: true, ours: []string{"spv"}, never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
+	{pkg: "internal/node/work", pure: true, ours: []string{"spv", "internal/node/template"},
+		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
 	{pkg: "internal/app", never: []string{fyne}, ours: []string{
-		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p", "internal/node"}},
+		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p"}}, // not the node: it mines, and the desktop program must not
 	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},
 	{pkg: "internal/simnet", ours: []string{"spv", "wallet", "internal/node"}, never: []string{"net", fyne}},
 	{pkg: "internal/realnode", ours: []string{"internal/testdata"}, never: []string{fyne}},
