@@ -7,6 +7,7 @@
 // On amd64 the bulk functions run in vector registers, chosen once at start from what the processor and the operating
 // system support; elsewhere portable Go computes the same values.
 //
-// The package never decides whether a hash is good enough, never parses a header and never does input or output.
+// Scan searches nonces for a miner: it compares only the topmost 32 bits of a hash, for a caller who judges the rest. The
+// package otherwise never decides whether a hash is good enough, never parses a header and never does input or output.
 // Only SumMany starts goroutines, and they end before it returns.
 package pow

@@ -1,0 +1,21 @@
+// Offsets in a scanInput.
+#define MID    0
+#define START  32
+#define KW     64
+#define KW2    320
+#define IV     576
+#define W16    608
+#define W17    612
+#define C18    616
+#define C19    620
+#define PAD    624
+#define BITS   628
+#define C30    632
+#define C31    636
+#define A1     640
+#define E1     644
+#define BITS2  648
+#define D17    652
+#define D23    656
+#define D30    660
+#define LIMIT  664
