@@ -1,0 +1,179 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/layeredpow/lamina/internal/node/consensus"
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/merkle"
+)
+
+// ParkDepth and ParkGap are the policy of protocol.md 3.2, in L1 blocks.
+const (
+	ParkDepth = 72
+	ParkGap   = 36
+)
+
+// Options are what the rules leave open.
+type Options struct {
+	// ParkDepth parks branches of a layer whose anchor at the fork is more than so many
+	// L1 blocks below the best block's; 0: none. An L1 parks nothing.
+	ParkDepth int32
+	// ParkGap parks branches of a layer from a block on whose anchor is more than so many
+	// L1 blocks above the last one's; 0: none.
+	ParkGap int32
+	// FlushBlocks and FlushBytes are how many blocks, and roughly how much memory, may
+	// gather before the database is written; 0: 1,000 blocks, 8 MiB. All blocks since
+	// are connected again after a kill.
+	FlushBlocks int
+	FlushBytes  int
+	// ScriptsBelow is the height up to which scripts are not run; 0: all are.
+	ScriptsBelow int32
+	// SigCache remembers what was found to be signed rightly; nil: nothing.
+	SigCache *consensus.SigCache
+}
+
+// ParentSource is the L1 that a layer is merge-mined with; *Chain is one. It is asked from
+// the goroutines that use the layer. All branches count as known, not only the best one.
+type ParentSource interface {
+	consensus.L1View
+	NetID() spv.Hash // genesis id
+}
+
+const (
+	databaseName = "chain.db"
+	// lockWait is how long another process may take to let go of the database.
+	lockWait = 200 * time.Millisecond
+	// signsOfLife is how old a block's time may be for Accept to make the block durable
+	// at once, seconds. Older blocks come from peers, who can be asked again.
+	signsOfLife = 7200
+)
+
+// ErrInUse: another process has the chain's folder open.
+var ErrInUse = errors.New("already open in another process")
+
+// Chain is the state of one chain. One goroutine calls the methods that change it
+// (Accept, AcceptHeaders, ParentMoved, Agree, Flush, Close), all others may be called
+// from any goroutine meanwhile; they wait while a block is being judged. A layer asks its parent while it holds its own lock; a
+// chain never asks its layers.
+type Chain struct {
+	params  *chains.Params
+	parent  ParentSource // nil for an L1
+	options Options
+
+	mu       sync.RWMutex
+	db       database
+	blocks   *blockFiles
+	dirt     *dirt
+	byID     map[spv.Hash]*entry
+	active   []*entry // the best chain, by height
+	best     *entry   // most work of all headers that are not invalid, the first seen among equals
+	seq      uint64
+	leaves   map[*entry]struct{} // complete entries that may have no complete one on top
+	waiting  map[*entry][]*entry // held, by the entry below, which is not complete
+	stalled  []*entry            // pending ones
+	parked   map[*entry]struct{} // tips of the branches that policy held back at the last choice
+	pool     pool
+	mountain merkle.MMR // layers: over the best chain's headers
+	refused  []*BlockError
+}
+
+// Open opens the state of one chain in a folder of its own, made if it is not there.
+// Parent is the chain that a layer is merge-mined with and outlives it; nil for an L1.
+// Blocks that were accepted after the last flush are connected again.
+func Open(dir string, params *chains.Params, parent ParentSource, options Options) (*Chain, error) {
+	fail := func(err error) (*Chain, error) {
+		return nil, fmt.Errorf("chain %s in %s: %w", params.Name, dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fail(err)
+	}
+	db, err := bolt.Open(filepath.Join(dir, databaseName), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
+	}
+	if err != nil {
+		return fail(err)
+	}
+	c, err := open(db, diskFolder(dir), params, parent, options)
+	if err != nil {
+		return fail(errors.Join(err, db.Close()))
+	}
+	return c, nil
+}
+
+func open(db database, dir folder, params *chains.Params, parent ParentSource, options Options) (*Chain, error) {
+	if params.Kind == chains.AuxPoW {
+		return nil, errors.New("a merge-mined chain under its own rules: want an L1 or a layer")
+	}
+	if (parent == nil) == params.Kind.Layered() {
+		return nil, fmt.Errorf("kind %s: a layer needs its parent chain, an L1 has none", params.Kind)
+	}
+	if options.FlushBlocks == 0 {
+		options.FlushBlocks = 1000
+	}
+	if options.FlushBytes == 0 {
+		options.FlushBytes = 8 << 20
+	}
+	c := &Chain{
+		params: params, parent: parent, options: options, db: db, dirt: newDirt(), byID: map[spv.Hash]*entry{},
+		leaves: map[*entry]struct{}{}, waiting: map[*entry][]*entry{}, parked: map[*entry]struct{}{}, pool: newPool(),
+	}
+	if err := prepare(db, params.NetID()); err != nil {
+		return nil, err
+	}
+	at, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	if c.blocks, err = openBlocks(dir, fileLimit, uint32(consensus.MaxBlock(params)), at.files); err != nil {
+		return nil, err
+	}
+	if err := c.replay(); err != nil {
+		return nil, errors.Join(err, c.blocks.close())
+	}
+	return c, nil
+}
+
+// Close writes what is in memory and lets go of the folder.
+func (c *Chain) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Join(c.flush(), c.blocks.close(), c.db.Close())
+}
+
+// Flush makes everything durable, also against a loss of power. After it, opening the
+// chain has nothing to connect again.
+func (c *Chain) Flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush()
+}
+
+// flush makes the blocks durable, then names them.
+func (c *Chain) flush() error {
+	if err := c.blocks.sync(); err != nil {
+		return err
+	}
+	if err := c.dirt.write(c.db, position{tip: c.tip().id, files: c.blocks.end, seq: c.seq}); err != nil {
+		return fmt.Errorf("chain %s: %w", c.params.Name, err)
+	}
+	c.dirt = newDirt()
+	return nil
+}
+
+func (c *Chain) tip() *entry { return c.active[len(c.active)-1] }
+
+// onActive tells whether an entry is on the best chain.
+func (c *Chain) onActive(e *entry) bool {
+	return int(e.height) < len(c.active) && c.active[e.height] == e
+}
