@@ -24,7 +24,7 @@ const (
 var rules = []rule{
 	{pkg: "spv", pure: true, never: []string{"os", "net", "log", "crypto/rand", "math/rand", "io/ioutil", "syscall", bbolt, fyne}},
 	{pkg: "keystore", never: []string{"net", bbolt, fyne}},
-	{pkg: "wallet", ours: []string{"spv", "keystore"}, never: []string{"os", "net", bbolt, fyne}},
+	{pkg: "wallet", pure: true, ours: []string{"spv", "keystore"}, never: []string{"os", "net", bbolt, fyne}},
 	{pkg: "internal/store", ours: []string{"spv", "wallet"}, never: []string{fyne}},
 	{pkg: "internal/p2p", ours: []string{"spv", "wallet"}, never: []string{fyne}},
 	{pkg: "internal/node", ours: []string{"spv", "internal/store", "internal/p2p", "wallet/settle"}, never: []string{fyne}},

@@ -1,0 +1,138 @@
+package wallet
+
+import (
+	"slices"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+// Status says what became of a transaction.
+type Status uint8
+
+// The statuses of transactions. The set is closed.
+const (
+	StatusConfirmed Status = iota + 1
+	StatusPending          // may still confirm
+	StatusReplaced         // what it takes, another one takes that counts: see Row.ReplacedBy
+	StatusAbandoned
+	StatusVoid // a coinbase whose block is gone, or a descendant of what counts no more
+)
+
+var statusNames = [...]string{"?", "confirmed", "pending", "replaced", "abandoned", "void"}
+
+// String returns the status's name.
+func (s Status) String() string { return statusNames[min(int(s), len(statusNames)-1)] }
+
+// MarshalText returns the status's name.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Row is one transaction of the history.
+type Row struct {
+	ID          spv.Hash
+	Status      Status
+	Block       spv.Block // if confirmed
+	Depth       int32     // confirmations; 0: none
+	Time        int64     // of the block, else when it was first seen; Unix seconds
+	Amount      int64     // what came in minus what went out, the fee included
+	Fee         int64     // valid if FeeKnown
+	FeeKnown    bool      // all its inputs are known, because they are ours
+	Coinbase    bool
+	Ours        bool // made here
+	Replaceable bool // signals that it may be replaced (BIP125)
+	DoubleSpend bool // another transaction takes the same coins
+	ReplacedBy  spv.Hash
+	Label       string
+}
+
+// History returns n transactions, newest first, from the one at place from; fewer at the
+// end. Unconfirmed ones come first.
+func (c *Chain) History(from, n int) []Row {
+	var out []Row
+	for i := len(c.history) - 1; i >= 0 && len(out) < n; i-- {
+		if c.history[i].outside {
+			continue
+		}
+		if from--; from < 0 {
+			out = append(out, c.row(c.history[i]))
+		}
+	}
+	return out
+}
+
+// Transaction returns one transaction and its row of the history.
+func (c *Chain) Transaction(id spv.Hash) (*wire.MsgTx, Row, bool) {
+	e, ok := c.txs[id]
+	if !ok {
+		return nil, Row{}, false
+	}
+	return e.tx.Copy(), c.row(e), true
+}
+
+// Pending returns the transactions made here that are neither confirmed nor given up, in
+// the order in which they were made: those to broadcast again.
+func (c *Chain) Pending() (out []*wire.MsgTx) {
+	var list []*entry
+	for e := range c.pending {
+		if e.ours && e.active {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, (*entry).before)
+	for _, e := range list {
+		out = append(out, e.tx.Copy())
+	}
+	return out
+}
+
+func (c *Chain) row(e *entry) Row {
+	r := Row{ID: e.id, Block: e.block, Time: e.seen, Coinbase: isCoinbase(e.tx), Ours: e.ours, Label: c.txLabel(e.id)}
+	if e.confirmed {
+		r.Time, r.Depth = int64(e.time), max(1, c.tip.Height-e.block.Height+1)
+	}
+	r.FeeKnown = !r.Coinbase
+	for _, in := range e.tx.TxIn {
+		op := in.PreviousOutPoint
+		if k, ok := c.coins[op]; ok {
+			r.Amount -= k.value
+			r.Fee += k.value
+		} else {
+			r.FeeKnown = false
+		}
+		r.Replaceable = r.Replaceable || in.Sequence < wire.MaxTxInSequenceNum-1
+		for _, f := range c.spenders[op] {
+			if f != e {
+				r.DoubleSpend = true
+				if f.active {
+					r.ReplacedBy = f.id
+				}
+			}
+		}
+	}
+	for i, out := range e.tx.TxOut {
+		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
+			r.Amount += k.value
+		}
+		r.Fee -= out.Value
+	}
+	if !r.FeeKnown {
+		r.Fee = 0
+	}
+	r.Status = status(e, r.ReplacedBy != spv.Hash{})
+	return r
+}
+
+func status(e *entry, replaced bool) Status {
+	switch {
+	case e.confirmed:
+		return StatusConfirmed
+	case e.active:
+		return StatusPending
+	case replaced:
+		return StatusReplaced
+	case e.abandoned:
+		return StatusAbandoned
+	}
+	return StatusVoid
+}

@@ -1,0 +1,196 @@
+package wallet
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+// insert puts an entry into the indexes. What counts is found by resolve and settle.
+func (c *Chain) insert(e *entry) error {
+	clear(c.tagMemo)
+	if e.confirmed {
+		use := c.blocks[e.block.Height]
+		if use.n > 0 && use.hash != e.block.Hash {
+			return fmt.Errorf("records of blocks %s and %s at height %d", use.hash, e.block.Hash, e.block.Height)
+		}
+		c.blocks[e.block.Height] = blockUse{e.block.Hash, use.n + 1}
+	} else {
+		c.pending[e] = true
+	}
+	c.txs[e.id] = e
+	e.active = e.confirmed
+	e.outside = true
+	for i, out := range e.tx.TxOut {
+		p, name, ok := c.ownScript(out.PkScript)
+		if !ok || out.Value < 0 || out.Value > c.params.Unit.MaxMoney {
+			continue // no chain has such amounts; a light client might be shown one
+		}
+		op := wire.OutPoint{Hash: e.id, Index: uint32(i)}
+		c.coins[op] = &coin{op: op, value: out.Value, script: out.PkScript, place: p, entry: e, at: -1, name: name,
+			confirmed: e.confirmed, coinbase: isCoinbase(e.tx), frozen: c.frozen[op], watched: p.chain.account.WatchOnly}
+		p.slot().uses++
+		e.outside = false
+	}
+	for _, in := range e.tx.TxIn {
+		c.spenders[in.PreviousOutPoint] = append(c.spenders[in.PreviousOutPoint], e)
+	}
+	at, _ := slices.BinarySearchFunc(c.history, e, (*entry).before)
+	c.history = slices.Insert(c.history, at, e)
+	return nil
+}
+
+// remove takes an entry out of the indexes, to put its successor there.
+func (c *Chain) remove(e *entry) {
+	if e.confirmed {
+		if use := c.blocks[e.block.Height]; use.n > 1 {
+			c.blocks[e.block.Height] = blockUse{use.hash, use.n - 1}
+		} else {
+			delete(c.blocks, e.block.Height)
+		}
+	}
+	delete(c.pending, e)
+	delete(c.txs, e.id)
+	for i := range e.tx.TxOut {
+		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
+			k.place.slot().uses--
+			c.unlist(k)
+			delete(c.coins, k.op)
+		}
+	}
+	for _, in := range e.tx.TxIn {
+		op := in.PreviousOutPoint
+		if left := slices.DeleteFunc(c.spenders[op], func(f *entry) bool { return f == e }); len(left) > 0 {
+			c.spenders[op] = left
+		} else {
+			delete(c.spenders, op)
+		}
+		if k, ok := c.coins[op]; ok {
+			c.list(k)
+		}
+	}
+	if at, ok := slices.BinarySearchFunc(c.history, e, (*entry).before); ok {
+		c.history = slices.Delete(c.history, at, at+1)
+	}
+}
+
+// judgement is what resolve finds out about the unconfirmed transactions.
+type judgement struct {
+	c    *Chain
+	done map[*entry]bool // false while it is being judged
+}
+
+// resolve decides which unconfirmed transactions count. One does unless it was
+// abandoned, is a coinbase, or what it takes is taken by a confirmed transaction, by one
+// that became known later and counts itself, or comes from one that does not count. Of
+// two that take the same, the later one counts: a replacement (BIP125).
+func (c *Chain) resolve() {
+	j := judgement{c, make(map[*entry]bool, len(c.pending))}
+	order := slices.SortedFunc(maps.Keys(c.pending), (*entry).before)
+	was := make([][2]bool, len(order))
+	for i, e := range order {
+		was[i] = [2]bool{e.active, e.trusted}
+	}
+	for _, e := range order {
+		j.active(e)
+	}
+	for i, e := range order {
+		if was[i] != [2]bool{e.active, e.trusted} {
+			c.settle(e)
+		}
+	}
+}
+
+func (j *judgement) active(e *entry) bool {
+	if e.confirmed {
+		return true
+	}
+	if done, ok := j.done[e]; ok {
+		return done && e.active // in a circle of conflicts nobody counts
+	}
+	j.done[e] = false
+	e.active, e.trusted = !e.abandoned && !isCoinbase(e.tx), true
+	for _, in := range e.tx.TxIn {
+		op := in.PreviousOutPoint
+		for _, f := range j.c.spenders[op] {
+			if f != e && (f.confirmed || f.seq > e.seq && j.active(f)) {
+				e.active = false
+			}
+		}
+		parent, known := j.c.txs[op.Hash]
+		if known && !j.active(parent) {
+			e.active = false
+		}
+		if j.c.coins[op] == nil || !parent.confirmed && !parent.trusted {
+			e.trusted = false
+		}
+	}
+	j.done[e] = true
+	return e.active
+}
+
+// settle brings the list of unspent coins in line with what counts, for the coins that
+// an entry makes and takes.
+func (c *Chain) settle(e *entry) {
+	for i := range e.tx.TxOut {
+		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
+			c.list(k)
+		}
+	}
+	for _, in := range e.tx.TxIn {
+		if k, ok := c.coins[in.PreviousOutPoint]; ok {
+			e.outside = false
+			c.list(k)
+		}
+	}
+}
+
+// list puts a coin on the list of unspent ones, or takes it off.
+func (c *Chain) list(k *coin) {
+	k.spent = nil
+	for _, f := range c.spenders[k.op] {
+		if f.active {
+			k.spent = f
+		}
+	}
+	switch want := k.entry.active && k.spent == nil; {
+	case want && k.at < 0:
+		k.at = len(c.unspent)
+		c.unspent = append(c.unspent, k)
+	case !want:
+		c.unlist(k)
+	}
+}
+
+func (c *Chain) unlist(k *coin) {
+	if k.at < 0 {
+		return
+	}
+	last := c.unspent[len(c.unspent)-1]
+	c.unspent[k.at], last.at = last, k.at
+	c.unspent = c.unspent[:len(c.unspent)-1]
+	k.at = -1
+}
+
+// states and compare tell which unconfirmed transactions began or ceased to count.
+func (c *Chain) states() map[spv.Hash]bool {
+	was := make(map[spv.Hash]bool, len(c.pending))
+	for e := range c.pending {
+		was[e.id] = e.active
+	}
+	return was
+}
+
+func (c *Chain) compare(was map[spv.Hash]bool) (changed []spv.Hash) {
+	for id, active := range was {
+		if e, ok := c.txs[id]; ok && e.active != active {
+			changed = append(changed, id)
+		}
+	}
+	slices.SortFunc(changed, func(a, b spv.Hash) int { return slices.Compare(a[:], b[:]) })
+	return changed
+}
