@@ -19,8 +19,9 @@ const secretPurpose = Hardened + 0x4c504f57
 type Keyring struct{ secret[keyring] }
 
 type keyring struct {
-	mu   sync.Mutex
-	root *node // nil once locked
+	mu       sync.RWMutex // held for reading as long as a key is in use, so that Lock waits
+	root     *node        // nil once locked
+	branches branches
 }
 
 // Open grows the key tree of seed, which may be wiped afterwards. The caller locks the keyring after use.
@@ -40,23 +41,36 @@ func (k *Keyring) Lock() {
 	if open.root != nil {
 		open.root.wipe()
 		open.root = nil
+		open.branches.wipe()
 	}
 }
 
 // with lends use the node at path and wipes it afterwards.
 func (k *Keyring) with(path Path, use func(*node) error) error {
 	open := k.reveal()
-	open.mu.Lock()
-	defer open.mu.Unlock()
+	open.mu.RLock()
+	defer open.mu.RUnlock()
 	if open.root == nil {
 		return ErrLocked
 	}
-	n, err := open.root.derive(path)
+	n, err := open.derive(path)
 	if err != nil {
 		return fmt.Errorf("path %s: %w", path, err)
 	}
 	defer n.wipe()
 	return use(n)
+}
+
+// derive returns the node at path, for the caller to wipe.
+func (k *keyring) derive(path Path) (*node, error) {
+	if len(path) == 0 {
+		return k.root.derive(nil)
+	}
+	above, err := k.branches.at(k.root, path[:len(path)-1])
+	if err != nil {
+		return nil, err
+	}
+	return above.child(path[len(path)-1])
 }
 
 // Public returns the extended public key at path: an account's, if the path is that of AccountPath.
@@ -86,11 +100,18 @@ func (k *Keyring) SignECDSA(path Path, hash [32]byte) (der []byte, err error) {
 // the merkle root of its scripts, 32 bytes, or nil if there are none (BIP86). The signature is 64 bytes. Equal
 // arguments give equal signatures.
 func (k *Keyring) SignSchnorr(path Path, hash [32]byte, root []byte) (sig []byte, err error) {
-	if len(root) != 0 && len(root) != sha256.Size {
-		return nil, fmt.Errorf("taproot merkle root: %d bytes: want none or %d", len(root), sha256.Size)
+	if err := checkRoot(root); err != nil {
+		return nil, err
 	}
 	err = k.with(path, func(n *node) error { sig, err = signTaproot(&n.key, hash, root); return err })
 	return sig, err
+}
+
+func checkRoot(root []byte) error {
+	if len(root) != 0 && len(root) != sha256.Size {
+		return fmt.Errorf("taproot merkle root: %d bytes: want none or %d", len(root), sha256.Size)
+	}
+	return nil
 }
 
 // SignSchnorrUntweaked signs hash with the key at path as it is, for a script path (BIP342).

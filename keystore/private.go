@@ -39,6 +39,7 @@ type node struct {
 	parent [4]byte
 	index  uint32
 	depth  byte
+	serial []byte // public key, compressed; nil: not worked out yet
 }
 
 func (n *node) wipe() { n.key.Zero(); clear(n.chain[:]) }
@@ -67,7 +68,10 @@ func (n *node) child(index uint32) (*node, error) {
 	if n.depth == maxDepth {
 		return nil, fmt.Errorf("key: depth %d: has no children", maxDepth)
 	}
-	serial := n.serialPublic()
+	serial := n.serial
+	if serial == nil {
+		serial = n.serialPublic()
+	}
 	data := serial
 	if index >= Hardened {
 		own := n.key.Bytes()

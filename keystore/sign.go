@@ -13,13 +13,22 @@ import (
 // errBadSignature means that the machine miscalculated. A wrong signature may give the key away, so none leaves.
 var errBadSignature = errors.New("signature: does not verify: this machine miscalculates")
 
-// signECDSA signs with RFC 6979's nonce. If R is high it tries again with a counter as the extra input, as Bitcoin Core
-// does, and so gives Core's signatures.
+// signECDSA signs, and verifies what it signed.
 func signECDSA(key *btcec.ModNScalar, hash [32]byte) ([]byte, error) {
-	own := key.Bytes()
-	defer clear(own[:])
+	sig := ecdsaSignature(key, hash)
 	private := btcec.PrivKeyFromScalar(key)
 	defer private.Zero()
+	if !sig.Verify(hash[:], private.PubKey()) {
+		return nil, errBadSignature
+	}
+	return sig.Serialize(), nil
+}
+
+// ecdsaSignature signs with RFC 6979's nonce. If R is high it tries again with a counter as the extra input, as Bitcoin
+// Core does, and so gives Core's signatures.
+func ecdsaSignature(key *btcec.ModNScalar, hash [32]byte) *ecdsa.Signature {
+	own := key.Bytes()
+	defer clear(own[:])
 	var extra [32]byte
 	for count := uint32(0); ; count++ {
 		var input []byte
@@ -27,14 +36,9 @@ func signECDSA(key *btcec.ModNScalar, hash [32]byte) ([]byte, error) {
 			binary.LittleEndian.PutUint32(extra[:], count)
 			input = extra[:]
 		}
-		sig := signWithNonce(key, hash, btcec.NonceRFC6979(own[:], hash[:], input, nil, 0))
-		if sig == nil {
-			continue
+		if sig := signWithNonce(key, hash, btcec.NonceRFC6979(own[:], hash[:], input, nil, 0)); sig != nil {
+			return sig
 		}
-		if !sig.Verify(hash[:], private.PubKey()) {
-			return nil, errBadSignature
-		}
-		return sig.Serialize(), nil
 	}
 }
 
@@ -70,16 +74,16 @@ func signSchnorr(key *btcec.ModNScalar, hash [32]byte) ([]byte, error) {
 }
 
 // signTaproot signs with the key tweaked for the output that root commits to.
-func signTaproot(key *btcec.ModNScalar, hash [32]byte, root []byte) ([]byte, error) {
+func signTaproot(key *btcec.ModNScalar, hash [32]byte, root []byte, more ...schnorr.SignOption) ([]byte, error) {
 	private := btcec.PrivKeyFromScalar(key)
 	defer private.Zero()
 	tweaked := txscript.TweakTaprootPrivKey(*private, root)
 	defer tweaked.Zero()
-	return signSchnorrWith(tweaked, hash, [32]byte{})
+	return signSchnorrWith(tweaked, hash, [32]byte{}, more...)
 }
 
-func signSchnorrWith(key *btcec.PrivateKey, hash, aux [32]byte) ([]byte, error) {
-	sig, err := schnorr.Sign(key, hash[:], schnorr.CustomNonce(aux))
+func signSchnorrWith(key *btcec.PrivateKey, hash, aux [32]byte, more ...schnorr.SignOption) ([]byte, error) {
+	sig, err := schnorr.Sign(key, hash[:], append(more, schnorr.CustomNonce(aux))...)
 	if err != nil {
 		return nil, err
 	}

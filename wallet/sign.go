@@ -16,7 +16,8 @@ import (
 )
 
 // Signer makes signatures with the private keys below a master key. It may be called
-// from several goroutines. *keystore.Keyring is one.
+// from several goroutines. keystore.Unchecked is one that need not verify what it signs:
+// the wallet runs every script before anything leaves.
 type Signer interface {
 	// SignECDSA returns a signature in DER with low S, without the byte for the hash type.
 	SignECDSA(path keystore.Path, hash [32]byte) ([]byte, error)

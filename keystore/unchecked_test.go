@@ -1,0 +1,42 @@
+package keystore
+
+import (
+	"bytes"
+	"testing"
+)
+
+// TestUnchecked: the same signatures as the keyring's, and none after it is locked.
+func TestUnchecked(t *testing.T) {
+	seed, err := NewSeed(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := Open(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fast := keys.Unchecked()
+	for i := range uint32(40) {
+		path, hash := Path{Hardened + 84, Hardened, Hardened + i%20, 0, i}, [32]byte{byte(i)}
+		want, err := keys.SignECDSA(path, hash)
+		got, err2 := fast.SignECDSA(path, hash)
+		if err != nil || err2 != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: ECDSA %x (%v), want %x (%v)", path, got, err2, want, err)
+		}
+		want, err = keys.SignSchnorr(path, hash, nil)
+		got, err2 = fast.SignSchnorr(path, hash, nil)
+		if err != nil || err2 != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: Schnorr %x (%v), want %x (%v)", path, got, err2, want, err)
+		}
+	}
+	if _, err := fast.SignSchnorr(nil, [32]byte{}, []byte{1}); err == nil {
+		t.Error("a merkle root of one byte was taken")
+	}
+	keys.Lock()
+	if _, err := fast.SignECDSA(Path{0}, [32]byte{}); err != ErrLocked {
+		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
+	}
+	if n := len(keys.reveal().branches.known); n != 0 {
+		t.Errorf("%d branches remembered after Lock", n)
+	}
+}
