@@ -2,10 +2,6 @@ package spv
 
 import "fmt"
 
-// stretch is how many headers are hashed in bulk before they are judged, so that one
-// bad header costs a bounded amount of work in vain.
-const stretch = 256
-
 // Connect judges a run of headers, each of which builds on a block in the tree or on the
 // one before it in the run, and adds those that pass every rule. Headers that the tree
 // has already are passed over. It stops at the first bad one with a *HeaderError; those
@@ -13,21 +9,39 @@ const stretch = 256
 func (t *Tree) Connect(run []Sealed, now uint32) (Change, error) {
 	oldTip := t.nodes[t.tip].height
 	fork := oldTip
+	t.proofs.begin(len(t.nodes))
 	var err error
 	for len(run) > 0 && err == nil {
 		n := min(len(run), stretch)
 		err = t.connectStretch(run[:n], now, &fork)
 		run = run[n:]
 	}
-	change := Change{Undo: int(oldTip - fork), Tip: t.Tip()}
-	if moved := change.Tip.Height - fork; moved > 0 {
-		change.Headers = make([]Header, moved)
-		for i := range change.Headers {
-			change.Headers[i] = t.nodes[t.best[fork-t.base+1+int32(i)]].header
-		}
+	change := t.changeFrom(fork, int(oldTip-fork))
+	if t.rules.AuxPoW != nil {
+		t.keepProofs()
 	}
 	t.prune()
 	return change, err
+}
+
+// changeFrom tells how the best chain has moved, given how far it stayed as it was.
+func (t *Tree) changeFrom(fork int32, undo int) Change {
+	change := Change{Undo: undo, Tip: t.Tip()}
+	moved := t.best[fork-t.base+1:]
+	if len(moved) == 0 {
+		return change
+	}
+	change.Headers = make([]Header, len(moved))
+	for i, n := range moved {
+		change.Headers[i] = t.nodes[n].header
+	}
+	if t.rules.AuxPoW != nil {
+		change.Proofs = make([]*AuxPoW, len(moved))
+		for i, n := range moved {
+			change.Proofs[i] = t.proofOf(n)
+		}
+	}
+	return change
 }
 
 func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
@@ -48,7 +62,8 @@ func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
 				last, _ = t.find(&prev)
 			}
 		}
-		node, err := t.admit(&run[i], id, &t.batch.works[i], last, now)
+		skip := len(t.batch.skip) > 0 && t.batch.skip[i]
+		node, err := t.admit(&run[i], id, &t.batch.works[i], last, now, skip)
 		if err != nil {
 			return &HeaderError{Block: Block{Height: t.nodes[last].height + 1, Hash: *id}, Err: err}
 		}
@@ -62,25 +77,32 @@ func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
 }
 
 // linked returns how many headers of the run build on a known block or on the header
-// before them. It keeps us from computing work hashes for what leads nowhere.
+// before them, and notes whose proofs are to be passed over. It keeps us from computing
+// work hashes for what leads nowhere, or that nobody looks at.
 func (t *Tree) linked(run []Sealed) int {
+	t.batch.skip = t.batch.skip[:0]
+	height := int32(0)
 	for i := range run {
 		prev := run[i].Header.Prev()
 		if i > 0 && t.batch.ids[i-1] == prev {
-			continue
-		}
-		if _, ok := t.find(&prev); ok {
-			continue
-		}
-		if _, ok := t.find(&t.batch.ids[i]); !ok { // genesis and the window's edge have no parent here
+			height++
+		} else if n, ok := t.find(&prev); ok {
+			height = t.nodes[n].height + 1
+		} else if n, ok := t.find(&t.batch.ids[i]); ok { // genesis and the window's edge have no parent here
+			height = t.nodes[n].height
+		} else {
 			return i
+		}
+		if t.VerifyProof != nil {
+			t.batch.skip = append(t.batch.skip, run[i].Aux != nil && !t.VerifyProof(height))
 		}
 	}
 	return len(run)
 }
 
-// admit judges one header whose parent is a node of the tree and adds it.
-func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32) (int32, error) {
+// admit judges one header whose parent is a node of the tree and adds it. Skip passes its
+// proof over.
+func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32, skip bool) (int32, error) {
 	height := t.nodes[parent].height + 1
 	deepest := t.nodes[t.tip].height - t.rules.ReorgLimit
 	if height <= deepest {
@@ -92,17 +114,42 @@ func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32) (int32
 		return 0, err
 	}
 	t.expand(s.Header.Bits())
-	if err := t.rules.checkWork(s, height, work, &t.target.target, t.target.ok, nil); err != nil {
-		return 0, err
+	var err error
+	if skip {
+		err = t.checkPromise(s, height)
+	} else {
+		err = t.checkWork(s, height, work)
 	}
-	if t.parent != nil && s.Aux != nil && t.rules.AuxPoW.Layer {
-		if err := CheckParent(s, t.parent, nil); err != nil {
-			return 0, err
-		}
+	if err != nil {
+		return 0, err
 	}
 	n := t.add(id, &s.Header, height, parent)
 	n.work.Add(&t.nodes[parent].work, &t.target.work)
+	if t.rules.AuxPoW != nil {
+		t.proofs.added = append(t.proofs.added, s.Aux)
+	}
 	return int32(len(t.nodes) - 1), nil
+}
+
+// checkWork judges a header's own work or, with a proof, that proof and its place over the
+// parent chain.
+func (t *Tree) checkWork(s *Sealed, height int32, work *Hash) error {
+	if err := t.rules.checkWork(s, height, work, &t.target.target, t.target.ok, nil); err != nil {
+		return err
+	}
+	if t.parent != nil && s.Aux != nil && t.rules.AuxPoW.Layer {
+		return CheckParent(s, t.parent, nil)
+	}
+	return nil
+}
+
+// checkPromise judges what can be said of a header without looking at its proof.
+func (t *Tree) checkPromise(s *Sealed, height int32) error {
+	if !t.target.ok || t.target.target.Gt(&t.rules.PowLimit) {
+		return &CheckError{Name: CheckTarget, Want: "a positive target, at most " + targetText(&t.rules.PowLimit),
+			Got: fmt.Sprintf("bits %08x", s.Header.Bits())}
+	}
+	return t.rules.checkVersion(s, height, nil)
 }
 
 // consider makes a new node the tip if its branch has more work, and returns the height

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/holiman/uint256"
-
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // Tree holds the validated headers of one chain near its tip: every branch, with the
@@ -17,6 +15,12 @@ import (
 // deepest reorganisation that the rules allow), so that its memory does not grow with
 // the chain. It is not safe for concurrent use.
 type Tree struct {
+	// VerifyProof tells whether the proof of a header at a height is verified; nil means
+	// that every one is. A header whose proof is passed over counts with the work that
+	// its bits promise, so a policy must verify enough to make a lie not worth its while
+	// (protocol.md section 10). It is asked once for every header that is judged.
+	VerifyProof func(height int32) bool
+
 	rules  *Rules
 	parent ParentView // nil: proofs are not linked to a parent chain
 	nodes  []node     // parents before children
@@ -29,6 +33,7 @@ type Tree struct {
 	median medianCache
 	target targetCache
 	batch  batch
+	proofs proofs
 }
 
 type node struct {
@@ -50,9 +55,14 @@ type targetCache struct {
 // Change tells how the best chain moved: Undo blocks off its end, then Headers onto it,
 // the first right above the fork. Tip is the best block afterwards. A zero Undo without
 // Headers means that it did not move.
+//
+// Proofs has an entry for each of Headers on chains with merged mining, and is nil on
+// others: the header's proof, or nil where it has none or, after a reorganisation, it is
+// no longer at hand. Proofs share memory with the messages that they came in.
 type Change struct {
 	Undo    int
 	Headers []Header
+	Proofs  []*AuxPoW
 	Tip     Block
 }
 
@@ -114,9 +124,24 @@ func (t *Tree) Upto(id Hash) (*Tree, bool) {
 	if err != nil {
 		return nil, false // a branch of ours always links
 	}
-	u.parent = t.parent
+	u.parent, u.VerifyProof = t.parent, t.VerifyProof
 	return u, true
 }
+
+// Clone returns a tree that knows the same blocks and shares no memory with this one. It
+// does not hand on the proofs of blocks that it did not connect itself.
+func (t *Tree) Clone() *Tree {
+	u := *t
+	u.nodes, u.best = slices.Clone(t.nodes), slices.Clone(t.best)
+	u.index.slots = slices.Clone(t.index.slots)
+	u.batch, u.proofs = batch{}, proofs{first: int32(len(t.nodes))}
+	u.cursor.t = &u
+	return &u
+}
+
+// Blocks returns how many blocks the tree holds, on all branches. Together with the tip
+// it tells whether Connect has added anything.
+func (t *Tree) Blocks() int { return len(t.nodes) }
 
 // LinkTo makes the tree judge merged-mining proofs against the chain whose work they
 // borrow (rules R2 and R4 of layer chains).
@@ -161,6 +186,15 @@ func (t *Tree) Lookup(id Hash) (Block, bool) {
 		return Block{}, false
 	}
 	return t.nodes[i].block(), true
+}
+
+// HeaderOf returns the header of the block with an id, on whatever branch.
+func (t *Tree) HeaderOf(id Hash) (Header, bool) {
+	i, ok := t.find(&id)
+	if !ok {
+		return Header{}, false
+	}
+	return t.nodes[i].header, true
 }
 
 // WorkAt returns the total work of the branch that ends in a block of the tree.
@@ -351,47 +385,4 @@ func (t *Tree) add(id *Hash, h *Header, height, prev int32) *node {
 	n.id, n.header, n.height, n.prev = *id, *h, height, prev
 	t.index.insert(int32(i), t.nodes)
 	return n
-}
-
-// batch is scratch space for the hashes of one stretch of headers.
-type batch struct {
-	headers []*[HeaderSize]byte
-	ids     []Hash
-	works   []Hash
-}
-
-// hashIDs fills ids for a run of headers in bulk.
-func (b *batch) hashIDs(run []Sealed) {
-	b.headers = b.headers[:0]
-	for i := range run {
-		b.headers = append(b.headers, (*[HeaderSize]byte)(&run[i].Header))
-	}
-	b.ids = resize(b.ids, len(run))
-	pow.HashHeaders(b.ids, b.headers)
-}
-
-// hashWorks fills works after hashIDs: the work hashes of the headers, or of the parents
-// in their proofs.
-func (b *batch) hashWorks(run []Sealed, alg pow.Algorithm) {
-	b.headers = b.headers[:len(run)]
-	own := alg == pow.SHA256d
-	for i := range run {
-		if run[i].Aux != nil {
-			b.headers[i] = (*[HeaderSize]byte)(&run[i].Aux.Parent)
-			own = false
-		}
-	}
-	b.works = resize(b.works, len(run))
-	if own {
-		copy(b.works, b.ids) // a header's own SHA-256d is its id
-		return
-	}
-	alg.SumMany(b.works, b.headers)
-}
-
-func resize(h []Hash, n int) []Hash {
-	if cap(h) < n {
-		return make([]Hash, n)
-	}
-	return h[:n]
 }

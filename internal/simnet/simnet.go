@@ -24,18 +24,29 @@ type Manners struct {
 	Silent  bool          // never answers
 	Vanish  int           // goes away after so many messages; 0: stays
 	Spoil   int32         // height at which it serves a header without work; 0: none
+	Loss    float64       // chance that it never hears a message
+	Redial  time.Duration // after which it comes back when the connection ends without a ban; 0: never
 }
 
 // Node is a simulated peer: a chain and its manners.
 type Node struct {
 	Manners
-	Chain []spv.Sealed // best chain above genesis
-	peer  syncer.Peer
-	net   *Net
-	alive bool
-	sent  int
-	up    time.Time // when the last message to the node arrives
-	down  time.Time // when the last one from it does
+	Chain    []spv.Sealed // best chain above genesis
+	Ledger   Ledger       // its blocks, of a node that serves them; see Follow
+	Services wire.ServiceFlag
+	Relay    bool
+	Lie      Lie
+	Deaf     bool // does not ask for announced transactions
+
+	filters map[spv.Hash]filterEntry // by block
+	mempool map[spv.Hash]*wire.MsgTx
+	last    []byte // transaction that it was given last
+	peer    syncer.Peer
+	net     *Net
+	alive   bool
+	sent    int
+	up      time.Time // when the last message to the node arrives
+	down    time.Time // when the last one from it does
 }
 
 // Net is a simulated network around one machine.
@@ -45,16 +56,22 @@ type Net struct {
 	Now     time.Time
 	Stored  []spv.Change  // all that the machine asked to be stored
 	Dropped []syncer.Drop // all peers that it dropped
+	Banned  []*Node       // all that it will not talk to again
+	Disk    *Disk         // what it made durable
+	Wallet  *Wallet       // whom it tells of payments; may be nil
+	Seen    []syncer.Seen
+	Echoes  []syncer.Echo
+	Kill    int // the machine dies after carrying out so many more outputs; 0: it lives
 	nodes   map[syncer.Peer]*Node
 	events  events
 	serial  uint64
 	peers   syncer.Peer
-	steps   int
+	steps   int // events since the clock moved
 }
 
 // New returns a network whose clock starts at a time and whose chance comes from a seed.
 func New(m *syncer.Machine, seed uint64, start time.Time) *Net {
-	n := &Net{Machine: m, Rand: rand.New(rand.NewPCG(seed, 0x51)), Now: start, nodes: map[syncer.Peer]*Node{}}
+	n := &Net{Machine: m, Rand: rand.New(rand.NewPCG(seed, 0x51)), Now: start, nodes: map[syncer.Peer]*Node{}, Disk: NewDisk(spv.Header{})}
 	n.after(time.Second, n.tick)
 	return n
 }
@@ -64,7 +81,12 @@ func (n *Net) Join(node *Node) {
 	n.peers++
 	node.peer, node.net, node.alive, node.sent = n.peers, n, true, 0
 	n.nodes[node.peer] = node
-	n.at(node.next(&node.down), func() { n.step(syncer.Connected{Peer: node.peer, Height: int32(len(node.Chain))}) })
+	peer := node.peer
+	n.at(node.next(&node.down), func() {
+		if node.alive && node.peer == peer {
+			n.step(syncer.Connected{Peer: peer, Height: int32(len(node.Chain)), Services: node.Services, Relay: node.Relay})
+		}
+	})
 }
 
 // Announce lets a node tell the machine of its best block, as after a new one.
@@ -78,9 +100,12 @@ func (n *Net) Run(span time.Duration) error {
 	end := n.Now.Add(span)
 	for len(n.events) > 0 && n.events[0].at.Before(end) {
 		e := heap.Pop(&n.events).(event)
+		if n.steps++; e.at.After(n.Now) {
+			n.steps = 0
+		}
 		n.Now = e.at
 		e.do()
-		if n.steps++; n.steps > 1_000_000 {
+		if n.steps > 20_000 {
 			return fmt.Errorf("simnet: no rest after %d events at %s", n.steps, n.Now)
 		}
 	}
@@ -93,24 +118,110 @@ func (n *Net) tick() {
 	n.after(time.Second, n.tick)
 }
 
+// Tell hands the machine an input that does not come from the network.
+func (n *Net) Tell(in syncer.Input) { n.step(in) }
+
 // step hands the machine an input and carries its outputs out in order.
 func (n *Net) step(in syncer.Input) {
-	for _, out := range n.Machine.Step(n.Now, in) {
-		switch out := out.(type) {
-		case syncer.Store:
-			n.Stored = append(n.Stored, out.Change)
-		case syncer.Send:
-			if node := n.nodes[out.Peer]; node != nil && node.alive {
-				n.at(node.next(&node.up), func() { node.hear(out.Message) })
-			}
-		case syncer.Drop:
-			n.Dropped = append(n.Dropped, out)
-			if node := n.nodes[out.Peer]; node != nil {
-				node.alive = false
-			}
-		case syncer.Again:
-			n.after(0, func() { n.step(syncer.Resume{}) })
+	m := n.Machine
+	if m == nil {
+		return
+	}
+	for _, out := range m.Step(n.Now, in) {
+		if n.Machine != m {
+			return // it was killed meanwhile
 		}
+		n.carry(out)
+		if n.Kill > 0 {
+			if n.Kill--; n.Kill == 0 {
+				n.Machine = nil
+			}
+		}
+	}
+}
+
+func (n *Net) carry(out syncer.Output) {
+	switch out := out.(type) {
+	case syncer.Store:
+		n.Stored = append(n.Stored, out.Change)
+		n.Disk.apply(out.Change)
+		if n.Wallet != nil && out.Change.Undo > 0 {
+			n.Wallet.rewind(out.Change.Tip.Height - int32(len(out.Change.Headers)))
+		}
+	case syncer.StoreFilters:
+		n.Disk.storeFilters(out)
+	case syncer.CutFilters:
+		n.Disk.cut(out.To)
+	case syncer.Found:
+		if in, more := n.Wallet.found(out); more {
+			n.step(in)
+		}
+	case syncer.Scanned:
+		n.Wallet.Cursor = out.To.Height
+	case syncer.Seen:
+		n.Seen = append(n.Seen, out)
+	case syncer.Echo:
+		n.Echoes = append(n.Echoes, out)
+	case syncer.Send:
+		if node := n.nodes[out.Peer]; node != nil && node.alive && n.Rand.Float64() >= node.Loss {
+			n.at(node.next(&node.up), func() { node.hear(out.Message) })
+		}
+	case syncer.Drop:
+		n.drop(out)
+	case syncer.Again:
+		m := n.Machine
+		n.after(0, func() {
+			if n.Machine == m {
+				n.step(syncer.Resume{})
+			}
+		})
+	}
+}
+
+// connected returns the nodes that are, in the order in which they came.
+func (n *Net) connected() (nodes []*Node) {
+	for id := syncer.Peer(1); id <= n.peers; id++ {
+		if node := n.nodes[id]; node != nil && node.alive && node.peer == id {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+func (n *Net) drop(out syncer.Drop) {
+	n.Dropped = append(n.Dropped, out)
+	node := n.nodes[out.Peer]
+	if node == nil {
+		return
+	}
+	node.alive = false
+	if out.Ban {
+		n.Banned = append(n.Banned, node)
+	} else {
+		n.redial(node)
+	}
+}
+
+func (n *Net) redial(node *Node) {
+	if node.Redial > 0 {
+		n.after(node.Redial, func() {
+			if !node.alive {
+				n.Join(node)
+			}
+		})
+	}
+}
+
+// Restart kills the machine and goes on with another, which has nothing but the disk.
+func (n *Net) Restart(m *syncer.Machine) {
+	n.Machine = m
+	for _, node := range n.connected() {
+		node.alive = false
+		node.Redial = max(node.Redial, time.Second)
+		n.redial(node)
+	}
+	if n.Wallet != nil {
+		n.step(n.Wallet.Watch())
 	}
 }
 
@@ -130,10 +241,17 @@ func (node *Node) next(last *time.Time) time.Time {
 
 // hear lets a node answer a message of the machine's.
 func (node *Node) hear(m msg.Message) {
-	request, ok := m.(*wire.MsgGetHeaders)
-	if !ok || !node.alive || node.Silent {
+	if !node.alive || node.Silent {
 		return
 	}
+	if request, ok := m.(*wire.MsgGetHeaders); ok {
+		node.serveHeaders(request)
+	} else {
+		node.serve(m)
+	}
+}
+
+func (node *Node) serveHeaders(request *wire.MsgGetHeaders) {
 	at := 0
 	for _, h := range node.locate(request.BlockLocatorHashes) {
 		if h >= 0 {
@@ -186,9 +304,10 @@ func (node *Node) tell(m msg.Message) {
 	if !node.alive {
 		return
 	}
+	peer := node.peer
 	node.net.at(node.next(&node.down), func() {
-		if node.alive {
-			node.net.step(syncer.Received{Peer: node.peer, Message: m})
+		if node.alive && node.peer == peer {
+			node.net.step(syncer.Received{Peer: peer, Message: m})
 		}
 	})
 	if node.sent++; node.Vanish > 0 && node.sent >= node.Vanish {
@@ -200,7 +319,9 @@ func (node *Node) tell(m msg.Message) {
 func (node *Node) Leave() {
 	if node.alive {
 		node.alive = false
-		node.net.at(node.next(&node.down), func() { node.net.step(syncer.Disconnected{Peer: node.peer}) })
+		peer := node.peer
+		node.net.at(node.next(&node.down), func() { node.net.step(syncer.Disconnected{Peer: peer}) })
+		node.net.redial(node)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // markEvery is how far apart the blocks are whose total work the database remembers, so
@@ -18,9 +20,10 @@ import (
 const markEvery = 2016
 
 var (
-	tipKey      = []byte("tip")
-	baseKey     = []byte("base")
-	marksBucket = []byte("marks")
+	tipKey       = []byte("tip")
+	baseKey      = []byte("base")
+	marksBucket  = []byte("marks")  // mark by height
+	proofsBucket = []byte("proofs") // full proof by height
 )
 
 // file is what a chain needs of its header file; tests put faults in between.
@@ -33,13 +36,17 @@ type file interface {
 }
 
 // Chain is one chain's best headers on disk: 80 bytes each in a flat file, from the
-// base upwards. It has one writer.
+// base upwards; with what is kept of their merged-mining proofs, and compact filters. It
+// is for one goroutine; what it reads may be handed on.
 type Chain struct {
-	name string
-	db   *bolt.DB
-	file file
-	base mark // lowest block held
-	tip  mark // highest block held
+	name    string
+	db      *bolt.DB
+	file    file // headers
+	parents file // records of parentSize, one for each header
+	filters filters
+	base    mark   // lowest block held
+	tip     mark   // highest block held
+	since   uint32 // proofs of older headers are not kept in full
 }
 
 // mark is a block with the chain's total work up to and including it.
@@ -66,16 +73,12 @@ func decodeMark(b []byte) (m mark, err error) {
 	return m, nil
 }
 
-// Chain opens the headers of one chain. A chain that is not there yet begins with the
+// Chain opens what is kept of one chain. A chain that is not there yet begins with the
 // start header, at a height and with the chain's total work up to and including it:
-// genesis, or a checkpoint. Damage at the end of the file is cut off; Cut of the result
-// tells how many headers that cost.
-func (s *Store) Chain(name string, start spv.Header, height int32, work uint256.Int) (*Chain, int32, error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, name+".headers"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, 0, fmt.Errorf("headers of %s: %w", name, err)
-	}
-	c, cut, err := openChain(name, s.db, f, start, height, work)
+// genesis, or a checkpoint. Damage at the end of the files is cut off; cut tells how many
+// headers that cost.
+func (s *Store) Chain(name string, start spv.Header, height int32, work uint256.Int) (c *Chain, cut int32, err error) {
+	c, cut, err = openChain(name, s.db, s.create, start, height, work)
 	if err != nil {
 		return nil, 0, fmt.Errorf("headers of %s: %w", name, err)
 	}
@@ -83,29 +86,89 @@ func (s *Store) Chain(name string, start spv.Header, height int32, work uint256.
 	return c, cut, nil
 }
 
-func openChain(name string, db *bolt.DB, f file, start spv.Header, height int32, work uint256.Int) (*Chain, int32, error) {
-	c := &Chain{name: name, db: db, file: f}
-	found, err := c.load()
+// create opens a file in the data folder, made if it is not there.
+func (s *Store) create(name string) (file, error) {
+	path := filepath.Join(s.dir, name)
+	_, missing := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
+	}
+	if missing != nil {
+		syncFolder(s.dir)
+	}
+	return f, nil
+}
+
+// syncFolder makes a new file's name durable where the system can; where it cannot, names
+// are as durable as it makes them.
+func syncFolder(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}
+
+func openChain(name string, db *bolt.DB, create func(name string) (file, error), start spv.Header, height int32,
+	work uint256.Int) (*Chain, int32, error) {
+	c := &Chain{name: name, db: db}
+	if err := c.openFiles(create); err != nil {
+		return nil, 0, errors.Join(err, c.close())
+	}
+	cut, err := c.open(start, height, work)
+	if err != nil {
+		return nil, 0, errors.Join(err, c.close())
+	}
+	return c, cut, nil
+}
+
+func (c *Chain) openFiles(create func(name string) (file, error)) (err error) {
+	for _, f := range []struct {
+		to     *file
+		suffix string
+	}{{&c.file, ".headers"}, {&c.parents, ".parents"}, {&c.filters.blob, ".filters"}, {&c.filters.index, ".filters.index"}} {
+		if *f.to, err = create(c.name + f.suffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Chain) close() error {
+	var errs []error
+	for _, f := range []file{c.file, c.parents, c.filters.blob, c.filters.index} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// open begins a new chain, or finds out what is whole of one that is there.
+func (c *Chain) open(start spv.Header, height int32, work uint256.Int) (cut int32, err error) {
+	filters, found, err := c.load()
+	if err != nil {
+		return 0, err
 	}
 	if !found {
+		c.filters.held = noFilters
 		c.base = mark{Block: spv.Block{Height: height, Hash: start.ID()}, work: work}
 		c.tip = c.base
 		if err := c.write([]spv.Header{start}, height); err != nil {
-			return nil, 0, err
+			return 0, err
 		}
-		return c, 0, c.commit(nil, true)
+		return 0, c.commit(func(b *bolt.Bucket) error { return b.Put(baseKey, c.base.encode()) })
 	}
+	c.filters.held = filters
 	before := c.tip.Height
 	if err := c.heal(); err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	return c, before - c.tip.Height, nil
+	return before - c.tip.Height, c.openFilters(c.filters.held)
 }
 
 // load reads what the database says.
-func (c *Chain) load() (found bool, err error) {
+func (c *Chain) load() (filters filterRange, found bool, err error) {
 	err = c.db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket(chainsBucket).Bucket([]byte(c.name))
 		if b == nil {
@@ -118,9 +181,10 @@ func (c *Chain) load() (found bool, err error) {
 		if c.tip, err = decodeMark(b.Get(tipKey)); err != nil {
 			return fmt.Errorf("tip: %w", err)
 		}
-		return nil
+		filters, err = decodeFilterRange(b.Get(filtersKey))
+		return err
 	})
-	return found, err
+	return filters, found, err
 }
 
 // Tip returns the highest block held and the chain's total work.
@@ -131,18 +195,8 @@ func (c *Chain) Base() spv.Block { return c.base.Block }
 
 // Headers reads n headers from a height upwards. They must be held.
 func (c *Chain) Headers(height, n int32) ([]spv.Header, error) {
-	if height < c.base.Height || n < 0 || int64(height)+int64(n)-1 > int64(c.tip.Height) {
-		return nil, fmt.Errorf("headers of %s: %d from %d, held are %d to %d", c.name, n, height, c.base.Height, c.tip.Height)
-	}
-	raw := make([]byte, int(n)*spv.HeaderSize)
-	if _, err := c.file.ReadAt(raw, c.offset(height)); err != nil {
-		return nil, fmt.Errorf("headers of %s from %d: %w", c.name, height, err)
-	}
-	headers := make([]spv.Header, n)
-	for i := range headers {
-		headers[i] = spv.Header(raw[i*spv.HeaderSize:])
-	}
-	return headers, nil
+	past := c.Past(c.tip.Height)
+	return past.Headers(height, n)
 }
 
 func (c *Chain) offset(height int32) int64 {
@@ -168,9 +222,13 @@ func (c *Chain) Tree(rules *spv.Rules) (*spv.Tree, error) {
 	return spv.NewTreeAt(rules, headers, first, work)
 }
 
-// Apply makes a change of the best chain durable: everything of it or, if the machine
-// stops meanwhile, a consistent part.
+// Apply makes a change of the best chain durable, proofs included: everything of it or,
+// if the machine stops meanwhile, a consistent part. Filters of blocks that are undone
+// are dropped with them.
 func (c *Chain) Apply(change spv.Change) error {
+	if change.Proofs != nil && len(change.Proofs) != len(change.Headers) {
+		return fmt.Errorf("headers of %s: %d proofs for %d headers", c.name, len(change.Proofs), len(change.Headers))
+	}
 	if change.Undo > 0 {
 		if err := c.shrink(change.Undo); err != nil {
 			return fmt.Errorf("headers of %s: %w", c.name, err)
@@ -179,15 +237,17 @@ func (c *Chain) Apply(change spv.Change) error {
 	if len(change.Headers) == 0 {
 		return nil
 	}
-	if err := c.grow(change.Headers); err != nil {
+	if err := c.grow(&change); err != nil {
 		return fmt.Errorf("headers of %s: %w", c.name, err)
 	}
 	return nil
 }
 
-// grow writes the headers, makes them durable, and only then names them.
-func (c *Chain) grow(headers []spv.Header) error {
-	tip, marks := c.tip, []mark(nil)
+// grow writes the headers and what is kept of their proofs, makes them durable, and only
+// then names them.
+func (c *Chain) grow(change *spv.Change) error {
+	headers := change.Headers
+	tip, marks, ids := c.tip, []mark(nil), idsOf(headers)
 	for i := range headers {
 		if prev := headers[i].Prev(); prev != tip.Hash {
 			return fmt.Errorf("header %d builds on %s, want %s", tip.Height+1, prev, tip.Hash)
@@ -197,22 +257,37 @@ func (c *Chain) grow(headers []spv.Header) error {
 			return fmt.Errorf("header %d: %w", tip.Height+1, err)
 		}
 		tip.Height++
-		tip.Hash = headers[i].ID()
+		tip.Hash = ids[i]
 		tip.work.Add(&tip.work, &own)
 		if tip.Height%markEvery == 0 {
 			marks = append(marks, tip)
 		}
+	}
+	if err := c.writeParents(change, ids); err != nil {
+		return err
 	}
 	if err := c.write(headers, c.tip.Height+1); err != nil {
 		return err
 	}
 	before := c.tip
 	c.tip = tip
-	if err := c.commit(marks, false); err != nil {
+	if err := c.commit(func(b *bolt.Bucket) error {
+		return errors.Join(putMarks(b, marks), c.putProofs(b, change))
+	}); err != nil {
 		c.tip = before
 		return err
 	}
 	return nil
+}
+
+// idsOf returns the headers' ids, hashed in bulk.
+func idsOf(headers []spv.Header) []spv.Hash {
+	ids, raw := make([]spv.Hash, len(headers)), make([]*[spv.HeaderSize]byte, len(headers))
+	for i := range headers {
+		raw[i] = (*[spv.HeaderSize]byte)(&headers[i])
+	}
+	pow.HashHeaders(ids, raw)
+	return ids
 }
 
 // shrink forgets the last n headers: first in the database, so that the file may hold
@@ -235,7 +310,7 @@ func (c *Chain) shrink(n int) error {
 		c.tip.work.Sub(&c.tip.work, &own)
 	}
 	c.tip.Height, c.tip.Hash = height, headers[0].ID()
-	if err := c.commit(nil, false); err != nil {
+	if err := c.commit(nil); err != nil {
 		c.tip = before
 		return err
 	}
@@ -253,44 +328,78 @@ func (c *Chain) write(headers []spv.Header, height int32) error {
 	return c.file.Sync()
 }
 
-// commit names the tip (and, for a new chain, the base) in one transaction, and drops
-// marks that are no longer below it.
-func (c *Chain) commit(marks []mark, create bool) error {
-	return c.db.Update(func(tx *bolt.Tx) error {
+// commit names the tip in one transaction with whatever add writes. Marks, proofs and
+// filters that are no longer below it go.
+func (c *Chain) commit(add func(b *bolt.Bucket) error) error {
+	f := &c.filters
+	held, end := f.held, f.end
+	if held.to > c.tip.Height {
+		var err error
+		if held, end, err = f.whole(held.upTo(c.tip.Height)); err != nil {
+			return err
+		}
+	}
+	err := c.db.Update(func(tx *bolt.Tx) error {
 		b, err := tx.Bucket(chainsBucket).CreateBucketIfNotExists([]byte(c.name))
 		if err != nil {
 			return err
 		}
-		if create {
-			if err := b.Put(baseKey, c.base.encode()); err != nil {
+		for _, name := range [][]byte{marksBucket, proofsBucket} {
+			if err := dropAbove(b.Bucket(name), c.tip.Height); err != nil {
 				return err
 			}
 		}
-		m, err := b.CreateBucketIfNotExists(marksBucket)
-		if err != nil {
-			return err
+		if held != f.held {
+			if err := b.Put(filtersKey, held.encode()); err != nil {
+				return err
+			}
 		}
-		if err := dropMarks(m, c.tip.Height); err != nil {
-			return err
-		}
-		for i := range marks {
-			if err := m.Put(binary.BigEndian.AppendUint32(nil, uint32(marks[i].Height)), marks[i].encode()); err != nil {
+		if add != nil {
+			if err := add(b); err != nil {
 				return err
 			}
 		}
 		return b.Put(tipKey, c.tip.encode())
 	})
+	if err == nil && held != f.held {
+		f.held, f.end, f.ahead = held, end, stretch{}
+	}
+	return err
 }
 
-func dropMarks(m *bolt.Bucket, above int32) error {
-	cur := m.Cursor()
-	for k, _ := cur.Last(); k != nil && int32(binary.BigEndian.Uint32(k)) > above; k, _ = cur.Prev() {
-		if err := m.Delete(k); err != nil {
+func putMarks(b *bolt.Bucket, marks []mark) error {
+	if len(marks) == 0 {
+		return nil
+	}
+	m, err := b.CreateBucketIfNotExists(marksBucket)
+	if err != nil {
+		return err
+	}
+	for i := range marks {
+		if err := m.Put(heightKey(marks[i].Height), marks[i].encode()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// dropAbove deletes from a bucket whose keys are heights those above one.
+func dropAbove(b *bolt.Bucket, height int32) error {
+	if b == nil {
+		return nil
+	}
+	cur := b.Cursor()
+	for k, _ := cur.Last(); k != nil && heightOf(k) > height; k, _ = cur.Last() {
+		if err := cur.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func heightKey(height int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(height)) }
+
+func heightOf(key []byte) int32 { return int32(binary.BigEndian.Uint32(key)) }
 
 func workOf(h *spv.Header) (uint256.Int, error) {
 	target, ok := spv.ParseTarget(h.Bits())

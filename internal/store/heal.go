@@ -85,7 +85,7 @@ func (c *Chain) intact(lower, upper mark) bool {
 func (c *Chain) cutTo(m mark) error {
 	if m.Block != c.tip.Block {
 		c.tip = m
-		if err := c.commit(nil, false); err != nil {
+		if err := c.commit(nil); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,8 @@
 // Package store keeps what must survive on disk: one bbolt database for what is small
-// and changes together, and one flat file of headers per chain. It survives kill -9 at
-// any write: the database's tip is the truth and never names a header that is not in
-// the file. It knows nothing of keys and decides nothing about chains.
+// and changes together, wallets' records included, and flat files for each chain's
+// headers, proofs and filters. It survives kill -9 at any write: the database is the
+// truth and never names what is not in the files. It knows nothing of keys, does not
+// look into a wallet's records, and decides nothing about chains.
 package store
 
 import (
@@ -26,9 +27,10 @@ const (
 )
 
 var (
-	metaBucket   = []byte("meta")
-	chainsBucket = []byte("chains")
-	versionKey   = []byte("version")
+	metaBucket    = []byte("meta")
+	chainsBucket  = []byte("chains")
+	walletsBucket = []byte("wallets") // a bucket for each wallet's chain, by walletKey
+	versionKey    = []byte("version")
 )
 
 // migrations lead from one version of the database to the next; the version is how many
@@ -36,6 +38,10 @@ var (
 var migrations = []func(tx *bolt.Tx) error{
 	func(tx *bolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(chainsBucket)
+		return err
+	},
+	func(tx *bolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(walletsBucket)
 		return err
 	},
 }
@@ -118,7 +124,7 @@ func migrate(db *bolt.DB) error {
 func (s *Store) Close() error {
 	var errs []error
 	for _, c := range s.chains {
-		errs = append(errs, c.file.Close())
+		errs = append(errs, c.close())
 	}
 	_ = os.Remove(filepath.Join(s.dir, pidName))
 	return errors.Join(append(errs, s.db.Close())...)

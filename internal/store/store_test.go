@@ -173,123 +173,6 @@ func grow(t *testing.T, path string, n int) {
 	check(t, errors.Join(err, f.Close()))
 }
 
-var errKilled = errors.New("killed")
-
-// mortal is a file that dies after a number of written bytes: the write in hand is torn
-// there, and nothing works afterwards.
-type mortal struct {
-	data []byte
-	left int
-	dead bool
-}
-
-func (m *mortal) ReadAt(p []byte, off int64) (int, error) {
-	if m.dead {
-		return 0, errKilled
-	}
-	if off >= int64(len(m.data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, m.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (m *mortal) WriteAt(p []byte, off int64) (int, error) {
-	if m.dead {
-		return 0, errKilled
-	}
-	n := min(len(p), m.left)
-	if need := int(off) + n; need > len(m.data) {
-		m.data = append(m.data, make([]byte, need-len(m.data))...)
-	}
-	copy(m.data[off:], p[:n])
-	if m.left -= n; n < len(p) {
-		m.dead = true
-		return n, errKilled
-	}
-	return n, nil
-}
-
-func (m *mortal) Sync() error {
-	if m.dead {
-		return errKilled
-	}
-	return nil
-}
-
-func (m *mortal) Truncate(size int64) error {
-	if m.dead {
-		return errKilled
-	}
-	if size < int64(len(m.data)) {
-		m.data = m.data[:size]
-	}
-	return nil
-}
-
-func (*mortal) Close() error { return nil }
-
-// TestKilledAtEveryByte runs a history of growth and reorganisations, kills it at every
-// byte that it writes, reopens, and finds a state that was once complete, from which the
-// history can be finished. Nothing is deleted by hand.
-func TestKilledAtEveryByte(t *testing.T) {
-	a := link(genesis, 6, 1)
-	b := link(a[1], 5, 2)
-	steps := []spv.Change{{Headers: a[:3]}, {Headers: a[3:]}, {Undo: 4, Headers: b}, {Undo: 2}, {Headers: b[3:]}}
-	final := append(a[:2:2], b...)
-	states := map[spv.Hash]int{genesis.ID(): 0, a[2].ID(): 1, a[5].ID(): 2, a[1].ID(): 2, b[4].ID(): 3, b[2].ID(): 4}
-	total := 80 * (1 + 6 + 5 + 2)
-	for left := 0; left <= total; left++ {
-		db := memoryless(t)
-		f := &mortal{left: left}
-		c, _, err := openChain("test", db, f, genesis, 0, one)
-		for i := 0; i < len(steps) && err == nil; i++ {
-			err = c.Apply(steps[i])
-		}
-		if (err == nil) != (left == total) {
-			t.Fatalf("after %d bytes: %v", left, err)
-		}
-		after := &mortal{data: f.data, left: 1 << 20}
-		c, cut, err := openChain("test", db, after, genesis, 0, one)
-		if err != nil || cut != 0 {
-			t.Fatalf("after %d bytes: reopened with %d cut: %v", left, cut, err)
-		}
-		tip, _ := c.Tip()
-		if _, ok := states[tip.Hash]; !ok {
-			t.Fatalf("after %d bytes: tip %s was never complete", left, tip)
-		}
-		finish(t, c, final)
-		holds(t, c, final)
-		check(t, db.Close())
-	}
-}
-
-// finish brings a chain to the wanted headers from wherever it stands, as the tree's next
-// change would.
-func finish(t *testing.T, c *Chain, want []spv.Header) {
-	t.Helper()
-	tip, _ := c.Tip()
-	held, err := c.Headers(0, tip.Height+1)
-	check(t, err)
-	common := 0
-	for common < len(want) && common+1 < len(held) && held[common+1] == want[common] {
-		common++
-	}
-	check(t, c.Apply(spv.Change{Undo: len(held) - 1 - common, Headers: want[common:]}))
-}
-
-// memoryless is a fresh database without the cost of syncing.
-func memoryless(t *testing.T) *bolt.DB {
-	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), databaseName), 0o600, &bolt.Options{NoSync: true, NoGrowSync: true})
-	check(t, err)
-	check(t, migrate(db))
-	return db
-}
-
 func TestOwnedByOne(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir)
@@ -342,6 +225,12 @@ func TestKilledProcess(t *testing.T) {
 			t.Fatalf("%d headers cut, tip %d after %d", cut, tip.Height, reached)
 		}
 		reached = tip.Height
+		w, err := s.Wallet("test", "mine")
+		check(t, err)
+		if noted := records(t, w)["height"]; noted != fmt.Sprint(reached) && noted != fmt.Sprint(reached-50) {
+			t.Fatalf("the wallet stands at %s, the chain at %d", noted, reached)
+		}
+		holdsFilters(t, c, 1, branch{c.FiltersTo(), 1})
 		check(t, s.Close())
 	}
 	if reached < 30*50 {
@@ -352,32 +241,102 @@ func TestKilledProcess(t *testing.T) {
 func victim(t *testing.T, dir string) {
 	s, c, _ := open(t, dir)
 	defer s.Close()
+	w, err := s.Wallet("test", "mine")
+	check(t, err)
 	for {
 		tip, _ := c.Tip()
 		last, err := c.Headers(tip.Height, 1)
 		check(t, err)
 		check(t, c.Apply(spv.Change{Headers: link(last[0], 50, byte(tip.Height))}))
+		check(t, w.Write([]Record{rec("height", fmt.Sprint(tip.Height+50))}))
+		check(t, addFilters(c, max(c.FiltersTo()+1, 1), tip.Height+50, 1))
 		fmt.Print(".")
 	}
 }
 
-// BenchmarkOpen opens a store of a million headers and makes its tree.
-func BenchmarkOpen(b *testing.B) {
-	dir := b.TempDir()
-	s, c, _ := open(b, dir)
+// millionRules are those of a chain whose tree looks back as far as that of any L1.
+var millionRules = &spv.Rules{Work: pow.SHA256d, ReorgLimit: 4032, Eras: []spv.Era{{Retarget: spv.Interval, Timespan: 1209600, Spacing: 600}}}
+
+// million fills a data folder with a million headers.
+func million(t testing.TB, dir string) {
+	s, c, _ := open(t, dir)
 	last := genesis
 	for range 100 {
 		run := link(last, 10_000, 1)
-		check(b, c.Apply(spv.Change{Headers: run}))
+		check(t, c.Apply(spv.Change{Headers: run}))
 		last = run[len(run)-1]
 	}
-	check(b, s.Close())
-	rules := &spv.Rules{Work: pow.SHA256d, ReorgLimit: 4032, Eras: []spv.Era{{Retarget: spv.Interval, Timespan: 1209600, Spacing: 600}}}
+	check(t, s.Close())
+}
+
+// BenchmarkOpen opens a store of a million headers and makes its tree; and again in a
+// process of its own, which tells how much memory it has used at most.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	million(b, dir)
 	for b.Loop() {
 		s, c, _ := open(b, dir)
-		if _, err := c.Tree(rules); err != nil {
+		if _, err := c.Tree(millionRules); err != nil {
 			b.Fatal(err)
 		}
 		check(b, s.Close())
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestOpenMillion$", "-test.v")
+	cmd.Env = append(os.Environ(), "LAMINA_STORE_MILLION="+dir)
+	out, err := cmd.Output()
+	check(b, err)
+	_, told, _ := strings.Cut(string(out), "VmHWM:")
+	var kilobytes float64
+	_, err = fmt.Sscan(told, &kilobytes)
+	check(b, err)
+	b.ReportMetric(kilobytes/1024, "MiB-RSS")
+}
+
+// TestOpenMillion is the process that BenchmarkOpen starts.
+func TestOpenMillion(t *testing.T) {
+	dir := os.Getenv("LAMINA_STORE_MILLION")
+	if dir == "" {
+		return
+	}
+	s, c, _ := open(t, dir)
+	tree, err := c.Tree(millionRules)
+	check(t, err)
+	status, err := os.ReadFile("/proc/self/status")
+	check(t, err)
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Println("VmHWM:" + peak)
+	if tree.Tip().Height != 1_000_000 {
+		t.Fatal(tree.Tip())
+	}
+	check(t, s.Close())
+}
+
+// BenchmarkApply makes headers durable 2,000 at a time, as they come from peers: without
+// proofs, with old ones of which a record is kept, and with new ones that are kept in full.
+func BenchmarkApply(b *testing.B) {
+	aux := realRun(b)[1].Aux
+	for _, kind := range []string{"headers", "records", "proofs"} {
+		b.Run(kind, func(b *testing.B) {
+			s, c, _ := open(b, b.TempDir())
+			defer s.Close()
+			if kind != "proofs" {
+				c.KeepProofs(1<<32 - 1)
+			}
+			last := genesis
+			for b.Loop() {
+				b.StopTimer()
+				change := spv.Change{Headers: link(last, 2000, 1)}
+				last = change.Headers[1999]
+				if kind != "headers" {
+					change.Proofs = make([]*spv.AuxPoW, 2000)
+					for i := range change.Proofs {
+						change.Proofs[i] = aux
+					}
+				}
+				b.StartTimer()
+				check(b, c.Apply(change))
+			}
+			b.ReportMetric(2000*float64(b.N)/b.Elapsed().Seconds(), "headers/s")
+		})
 	}
 }

@@ -21,36 +21,10 @@ const (
 	maxStrange = 10
 )
 
-// peer is what the machine knows of one connection.
-type peer struct {
-	id      Peer
-	height  int32     // by its own word
-	asked   time.Time // when it was asked for headers; zero if no answer is due
-	told    bool      // its last answer held nothing new
-	heard   time.Time // when its last answer came
-	queue   []batch   // not judged yet
-	reached int32     // highest header of its answers since it was last asked by locator
-	presync *spv.Presync
-	pending bool // its headers wait for the parent chain
-	strange int
-}
-
-// batch is the headers of one message.
-type batch struct {
+// arrival is the headers of one message.
+type arrival struct {
 	run    []spv.Sealed
 	answer bool // to a question of ours; otherwise an announcement
-}
-
-func (m *Machine) connected(in Connected) {
-	if m.peer(in.Peer) != nil {
-		return
-	}
-	p := &peer{id: in.Peer, height: in.Height}
-	m.peers = append(m.peers, p)
-	m.emit(Send{Peer: p.id, Message: &wire.MsgSendHeaders{}})
-	if m.source() == nil {
-		m.ask(p)
-	}
 }
 
 // source returns the peer that is being fetched from, if any. One at a time is asked for
@@ -70,7 +44,7 @@ func (m *Machine) ask(p *peer) {
 		m.askAfter(p, []spv.Hash{p.presync.Next()})
 		return
 	}
-	p.reached = -1
+	p.reached, p.shown = -1, false
 	m.askAfter(p, m.tree.Locator())
 }
 
@@ -82,15 +56,6 @@ func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
 	}
 	p.asked = m.now
 	m.emit(Send{Peer: p.id, Message: request})
-}
-
-func (m *Machine) received(p *peer, message msg.Message) {
-	switch message := message.(type) {
-	case *msg.Headers:
-		m.headers(p, message.Headers)
-	case *wire.MsgInv:
-		m.inventory(p, message)
-	}
 }
 
 // inventory: a peer that does not announce by headers has a block that we lack.
@@ -119,13 +84,13 @@ func (m *Machine) headers(p *peer, run []spv.Sealed) {
 		m.drop(p, err, true)
 		return
 	}
-	p.queue = append(p.queue, batch{run: run, answer: answer})
+	p.queue = append(p.queue, arrival{run: run, answer: answer})
 	// A short answer is not the end of the chain: some nodes cut messages by size.
 	// Only an empty one, or one with nothing new, is.
 	if answer && len(run) > 0 && p.presync == nil && m.enough() && !short(run) {
 		m.askAfter(p, []spv.Hash{run[len(run)-1].Header.ID()})
 	}
-	m.emit(Again{})
+	m.again = true
 }
 
 // enough tells that our best chain has the minimum work, so that no presync is due.
@@ -162,7 +127,7 @@ func (m *Machine) judge() {
 		m.connect(p, b)
 	}
 	if slices.ContainsFunc(m.peers, func(p *peer) bool { return len(p.queue) > 0 }) {
-		m.emit(Again{})
+		m.again = true
 	}
 }
 
@@ -217,15 +182,15 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 
 // connect judges a message by the tree and decides whether the peer has more to tell: as
 // long as its answers lead higher, even along headers that we know, until one is empty.
-func (m *Machine) connect(p *peer, b batch) {
+func (m *Machine) connect(p *peer, b arrival) {
 	if len(b.run) > 0 && !m.add(p, b.run) {
 		return
 	}
+	last := m.holds(p, b.run)
 	if !p.asked.IsZero() || len(p.queue) > 0 {
 		return // an answer is due anyway
 	}
 	if len(b.run) > 0 && b.answer {
-		last, _ := m.tree.Lookup(b.run[len(b.run)-1].Header.ID())
 		if last.Height > p.reached {
 			p.reached = last.Height
 			m.askAfter(p, []spv.Hash{last.Hash})
@@ -233,7 +198,41 @@ func (m *Machine) connect(p *peer, b batch) {
 		}
 	}
 	p.told = true
+	m.caught = true
 	m.next()
+}
+
+// holds notes how far a peer has our best chain, by what it told, and returns the last
+// block of that.
+func (m *Machine) holds(p *peer, run []spv.Sealed) spv.Block {
+	last := m.tree.Tip() // nothing to tell beyond it: its chain is ours
+	if len(run) > 0 {
+		last, _ = m.tree.Lookup(run[len(run)-1].Header.ID())
+	} else if p.shown || (!p.lowered && p.height < last.Height) {
+		return p.holds // it was asked beyond its own last block, or is behind
+	}
+	p.shown = len(run) > 0
+	p.holds, p.lowered = last, !m.tree.OnBest(last)
+	if p.lowered {
+		p.height = m.forkOf(last)
+	} else {
+		p.height = max(p.height, last.Height)
+	}
+	return last
+}
+
+// forkOf returns the height up to which the branch of a block is the best chain.
+func (m *Machine) forkOf(b spv.Block) int32 {
+	low, high := m.tree.Base(), b.Height // they agree at low: the tree has one root
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		if at, ok := m.tree.Ancestor(b.Hash, middle); ok && m.tree.OnBest(at) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // next asks a peer that has not told all it knows, once nobody else is being asked.
@@ -254,6 +253,9 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	change, err := m.tree.Connect(run, m.unix())
 	if change.Undo > 0 || len(change.Headers) > 0 {
 		m.emit(Store{Change: change})
+	}
+	if change.Undo > 0 {
+		m.undone(change.Tip.Height - int32(len(change.Headers)))
 	}
 	switch {
 	case err == nil:
@@ -294,28 +296,3 @@ func (m *Machine) parentMoved() {
 	}
 	m.next()
 }
-
-// tick drops peers that owe an answer for too long and asks again where it is quiet.
-func (m *Machine) tick() {
-	for _, p := range slices.Clone(m.peers) {
-		switch {
-		case !p.asked.IsZero() && m.now.Sub(p.asked) > answerTime:
-			m.drop(p, fmt.Errorf("no answer to getheaders for %s", answerTime), false)
-		case p.told && m.now.Sub(p.heard) > quietTime:
-			p.told = false
-		}
-	}
-	m.next()
-}
-
-func (m *Machine) drop(p *peer, err error, ban bool) {
-	m.emit(Drop{Peer: p.id, Err: err, Ban: ban})
-	m.forget(p.id)
-}
-
-func (m *Machine) forget(id Peer) {
-	m.peers = slices.DeleteFunc(m.peers, func(p *peer) bool { return p.id == id })
-	m.next()
-}
-
-func (m *Machine) unix() uint32 { return uint32(m.now.Unix()) }

@@ -1,117 +1,113 @@
 // Package syncer is the light client's state machine for one chain. Step takes what
-// happened and returns what to do, in order; it reads no clock, does no IO and starts no
-// goroutine, so that the same machine runs in production and in the simulator.
+// happened and returns what to do, in order; it reads no clock, does no IO but through
+// the read-only stores it is given, and starts no goroutine, so that the same machine
+// runs in production and in the simulator.
 //
-// Today it follows headers: from any number of peers, through a presync below the
-// minimum work, over reorganisations of any depth that the rules allow.
+// It follows headers from any number of peers, through a presync below the minimum work,
+// over reorganisations of any depth that the rules allow. If asked to, it also looks
+// blocks through for a wallet: it has compact filters checked against the chain's own
+// commitment or against every other peer, takes the blocks that match, and tells what
+// they hold in height order; where nobody serves filters it takes whole blocks. It sees
+// unconfirmed payments and broadcasts transactions.
+//
+// It keeps no keys, runs no scripts, and never tells a peer what it looks for.
 package syncer
 
 import (
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/msg"
 )
 
-// Peer names a connection; the driver never uses a name twice.
-type Peer uint64
+// Source says what a machine may look blocks through with.
+type Source uint8
 
-// Input is something that happened: one of the types below.
-type Input interface{ input() }
-
-// Output is something to do: one of the types below. The driver carries outputs out in
-// order; what Store says is durable before a later Send speaks of it.
-type Output interface{ output() }
-
-type (
-	// Tick says that time has passed. The driver sends one every second or so.
-	Tick struct{}
-	// Resume answers an Output of the same name.
-	Resume struct{}
-	// Connected says that the handshake with a peer is complete.
-	Connected struct {
-		Peer   Peer
-		Height int32 // of the peer's best block, by its own word
-	}
-	// Disconnected says that a peer has gone.
-	Disconnected struct{ Peer Peer }
-	// Received brings a message of a connected peer.
-	Received struct {
-		Peer    Peer
-		Message msg.Message
-	}
-	// ParentMoved says that the chain whose work this one borrows has new blocks.
-	ParentMoved struct{}
-)
-
-type (
-	// Store makes a change of the best chain durable.
-	Store struct{ Change spv.Change }
-	// Send sends a message to a peer.
-	Send struct {
-		Peer    Peer
-		Message msg.Message
-	}
-	// Drop ends the connection with a peer, and tells why. Ban says that it broke a
-	// rule that no honest peer breaks.
-	Drop struct {
-		Peer Peer
-		Err  error
-		Ban  bool
-	}
-	// Again asks the driver to send a Resume once it has carried out what came
-	// before: there is work left that need not hold those up.
-	Again struct{}
-)
-
-func (Tick) input()         {}
-func (Resume) input()       {}
-func (Connected) input()    {}
-func (Disconnected) input() {}
-func (Received) input()     {}
-func (ParentMoved) input()  {}
-
-func (Store) output() {}
-func (Send) output()  {}
-func (Drop) output()  {}
-func (Again) output() {}
-
-// Stage is what a machine is busy with.
-type Stage string
-
-// The stages.
+// The sources.
 const (
-	Connecting Stage = "connecting" // no peer yet
-	Presync    Stage = "presync"    // a peer shows that its chain has enough work
-	Headers    Stage = "headers"    // headers are fetched and judged
-	Following  Stage = "following"  // every peer has told all it knows
+	Ladder      Source = iota // filters, and whole blocks while no peer serves any
+	OnlyFilters               // filters or nothing
+	OnlyBlocks                // every block from Scan.From on, whole
 )
 
-// Status tells how far a machine is.
-type Status struct {
-	Stage   Stage
-	Tip     spv.Block
-	TipTime uint32 // seconds since 1970
-	Shown   int32  // Presync: height that the peer's first or second pass has reached
-	Claimed int32  // highest block by any peer's word; not verified
-	Peers   int
-	Synced  bool   // every peer has told all it knows, and there is at least one
-	Waiting string // what it waits for, in words; empty if nothing
+// FilterStore reads back what StoreFilters made durable.
+type FilterStore interface {
+	// Filter returns the filter of the best chain's block at a height; false if it is
+	// not there.
+	Filter(height int32) ([]byte, bool)
+	// FilterHeader returns the filter header at a height.
+	FilterHeader(height int32) (spv.Hash, bool)
+	// FiltersTo returns the highest height that has a filter; below Scan.From if none has.
+	FiltersTo() int32
+}
+
+// HeaderStore reads back what Store made durable.
+type HeaderStore interface {
+	// Headers returns n headers of the best chain from a height on.
+	Headers(height, n int32) ([]spv.Header, error)
+}
+
+// Scan says what to look for besides headers, and how.
+type Scan struct {
+	From    int32       // the wallet's birthday: blocks below are never looked at; at least 1
+	Layered bool        // coinbases commit to the filters below (protocol.md 3.1)
+	Source  Source      // what may be used
+	Filters FilterStore // what is there already; required
+	Headers HeaderStore // for heights below the tree's window; required
+	Relay   bool        // look at unconfirmed transactions, too
+}
+
+// Config says what a machine follows.
+type Config struct {
+	Tree *spv.Tree
+	Salt [16]byte // random; keeps peers from foreseeing what the machine chooses by chance
+	Scan *Scan    // nil: headers only
 }
 
 // Machine is the state of one chain's synchronisation. It owns its tree.
 type Machine struct {
-	tree  *spv.Tree
-	salt  [16]byte
-	now   time.Time
-	peers []*peer // in the order in which they came
-	out   []Output
+	tree   *spv.Tree
+	salt   [16]byte
+	now    time.Time
+	peers  []*peer // in the order in which they came
+	out    []Output
+	again  bool
+	caught bool // some peer has told all the headers that it knows
+	draws  uint64
+	ids    idCache
+
+	scan      *scan // nil: headers only
+	claims    *claims
+	filters   *filters
+	fetches   []*fetch
+	relay     *relay
+	broadcast broadcast
 }
 
-// New returns a machine that continues from the tree's tip. Salt must be random; it
-// keeps peers from foreseeing which headers the presync remembers.
+// New returns a machine that follows headers only, from the tree's tip on. Salt must be
+// random.
 func New(tree *spv.Tree, salt [16]byte) *Machine {
-	return &Machine{tree: tree, salt: salt}
+	return NewWith(Config{Tree: tree, Salt: salt})
+}
+
+// NewWith returns a machine that continues from the tree's tip and from the filters that
+// are stored. It looks for nothing before the first Watch, but fetches filters.
+func NewWith(cfg Config) *Machine {
+	m := &Machine{tree: cfg.Tree, salt: cfg.Salt}
+	if cfg.Scan == nil {
+		return m
+	}
+	s := *cfg.Scan
+	s.From = max(s.From, 1)
+	if to := s.Filters.FiltersTo(); to > 0 && to < s.From-1 {
+		s.From = to + 1 // the store holds filters without a gap
+	}
+	m.filters = newFilters(s, m.tree.Tip().Height)
+	m.claims = &claims{settled: s.From - 1, doubts: map[int32]bool{}}
+	m.scan = newScan(s, m.filters.at)
+	if s.Relay {
+		m.relay = newRelay()
+	}
+	return m
 }
 
 // Tree returns the machine's tree, for reading between steps.
@@ -120,7 +116,10 @@ func (m *Machine) Tree() *spv.Tree { return m.tree }
 // Step takes one input and returns what to do about it. Now never runs backwards by
 // more than the machine can bear: it is compared, never stored for long.
 func (m *Machine) Step(now time.Time, in Input) []Output {
-	m.now, m.out = now, nil
+	m.now, m.out, m.again = now, nil, false
+	if m.scan != nil {
+		m.scan.begin(m.filters.at)
+	}
 	switch in := in.(type) {
 	case Tick:
 		m.tick()
@@ -136,34 +135,32 @@ func (m *Machine) Step(now time.Time, in Input) []Output {
 		}
 	case ParentMoved:
 		m.parentMoved()
+	case Watch:
+		m.watch(in)
+	case Broadcast:
+		m.announce(in.Txs)
+	case Forget:
+		m.broadcast.forget(in.TxID)
+	}
+	if m.scan != nil && m.caught {
+		m.work()
+	}
+	if m.again {
+		m.emit(Again{})
 	}
 	return m.out
 }
 
-// Status tells how far the machine is.
-func (m *Machine) Status() Status {
-	tip := m.tree.Tip()
-	header, _ := m.tree.Header(tip.Height)
-	s := Status{Stage: Following, Tip: tip, TipTime: header.Time(), Peers: len(m.peers)}
-	pending := false
-	for _, p := range m.peers {
-		s.Claimed = max(s.Claimed, p.height)
-		pending = pending || p.pending
-		switch {
-		case p.presync != nil:
-			s.Stage, s.Shown = Presync, p.presync.Progress()
-		case !p.told && s.Stage == Following:
-			s.Stage = Headers
-		}
-	}
-	switch {
-	case len(m.peers) == 0:
-		s.Stage, s.Waiting = Connecting, "a peer"
-	case pending:
-		s.Waiting = "the parent chain's headers"
-	}
-	s.Synced = s.Stage == Following
-	return s
+// work does what can be done by now for the wallet, and asks peers for what it lacks.
+func (m *Machine) work() {
+	m.compare()
+	m.settleDispute()
+	m.finishBatches()
+	m.match()
+	m.deliver()
+	m.askClaims()
+	m.askBatches()
+	m.askBlocks()
 }
 
 func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
@@ -175,4 +172,33 @@ func (m *Machine) peer(id Peer) *peer {
 		}
 	}
 	return nil
+}
+
+// idCache holds ids of blocks below the tree's window, which never change.
+type idCache struct {
+	from int32
+	ids  []spv.Hash
+}
+
+const idStride = 512
+
+// id returns the id of the best chain's block at a height; false if it is not at hand.
+func (m *Machine) id(height int32) (spv.Hash, bool) {
+	if height >= m.tree.Base() {
+		b, ok := m.tree.Block(height)
+		return b.Hash, ok
+	}
+	c := &m.ids
+	if at := height - c.from; at >= 0 && int(at) < len(c.ids) {
+		return c.ids[at], true
+	}
+	headers, err := m.scan.Headers.Headers(height, min(idStride, m.tree.Base()-height))
+	if err != nil || len(headers) == 0 {
+		return spv.Hash{}, false // pruned in this very step, and not stored yet
+	}
+	c.from, c.ids = height, c.ids[:0]
+	for i := range headers {
+		c.ids = append(c.ids, headers[i].ID())
+	}
+	return c.ids[0], true
 }

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+var errKilled = errors.New("killed")
+
+// disk is files that live until a number of bytes is written; a sync counts as one. There
+// the write in hand is torn, and nothing works afterwards.
+type disk struct {
+	files map[string]*mortal
+	left  int
+	used  int
+	dead  bool
+}
+
+// mortal is one file of a disk.
+type mortal struct {
+	disk   *disk
+	data   []byte
+	synced []byte // what a power failure leaves
+}
+
+func newDisk(left int) *disk { return &disk{files: map[string]*mortal{}, left: left} }
+
+func (d *disk) create(name string) (file, error) {
+	if d.files[name] == nil {
+		d.files[name] = &mortal{disk: d}
+	}
+	return d.files[name], nil
+}
+
+// after is what is found when the machine starts again: all that was written or, after a
+// power failure, only what was synced.
+func (d *disk) after(power bool) *disk {
+	next := newDisk(1 << 30)
+	for name, f := range d.files {
+		data := f.data
+		if power {
+			data = f.synced
+		}
+		next.files[name] = &mortal{disk: next, data: append([]byte(nil), data...), synced: append([]byte(nil), data...)}
+	}
+	return next
+}
+
+// spend takes up to n from what is left and tells how much there was.
+func (d *disk) spend(n int) (int, error) {
+	if d.dead {
+		return 0, errKilled
+	}
+	got := min(n, d.left)
+	d.left -= got
+	d.used += got
+	if got < n {
+		d.dead = true
+		return got, errKilled
+	}
+	return got, nil
+}
+
+func (m *mortal) ReadAt(p []byte, off int64) (int, error) {
+	if m.disk.dead {
+		return 0, errKilled
+	}
+	if off >= int64(len(m.data)) {
+		return 0, io.EOF
+	}
+	n := copy(p, m.data[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (m *mortal) WriteAt(p []byte, off int64) (int, error) {
+	n, err := m.disk.spend(len(p))
+	if need := int(off) + n; n > 0 && need > len(m.data) {
+		m.data = append(m.data, make([]byte, need-len(m.data))...)
+	}
+	copy(m.data[min(int(off), len(m.data)):], p[:n])
+	return n, err
+}
+
+func (m *mortal) Sync() error {
+	if _, err := m.disk.spend(1); err != nil {
+		return err
+	}
+	m.synced = append(m.synced[:0], m.data...)
+	return nil
+}
+
+func (m *mortal) Truncate(size int64) error {
+	if m.disk.dead {
+		return errKilled
+	}
+	if size < int64(len(m.data)) {
+		m.data = m.data[:size]
+	}
+	return nil
+}
+
+func (*mortal) Close() error { return nil }
+
+// everyByte plays a history until each of the bytes that it writes, reopens what that
+// left, after a kill and after a power failure, and lets look at it, with the number of
+// steps that were said to be done.
+func everyByte(t *testing.T, steps []func(c *Chain) error, look func(t *testing.T, c *Chain, done int)) {
+	t.Helper()
+	fresh := memoryless(t)
+	done := 0
+	run := func(left int) (*disk, *bolt.DB, error) {
+		d, db := newDisk(left), fresh()
+		c, _, err := openChain("test", db, d.create, genesis, 0, one)
+		for done = 0; done < len(steps) && err == nil; {
+			if err = steps[done](c); err == nil {
+				done++
+			}
+		}
+		return d, db, err
+	}
+	d, db, err := run(1 << 30)
+	check(t, errors.Join(err, db.Close()))
+	total := d.used
+	var place string
+	defer func() {
+		if t.Failed() {
+			t.Log(place)
+		}
+	}()
+	for left := range total + 1 {
+		for _, power := range []bool{false, true} {
+			place = fmt.Sprintf("after %d of %d bytes, power failure %v", left, total, power)
+			d, db, err := run(left)
+			if (err == nil) != (left == total) {
+				t.Fatal(err)
+			}
+			after := d.after(power)
+			c, cut, err := openChain("test", db, after.create, genesis, 0, one)
+			if err != nil || cut != 0 {
+				t.Fatalf("reopened with %d cut: %v", cut, err)
+			}
+			look(t, c, done)
+			check(t, db.Close())
+		}
+	}
+	t.Logf("%d places", total+1)
+}
+
+// TestKilledAtEveryByte runs a history of growth and reorganisations, kills it at every
+// byte that it writes, reopens, and finds a state that was once complete, from which the
+// history can be finished. Nothing is deleted by hand.
+func TestKilledAtEveryByte(t *testing.T) {
+	a := link(genesis, 6, 1)
+	b := link(a[1], 5, 2)
+	steps := applied(spv.Change{Headers: a[:3]}, spv.Change{Headers: a[3:]}, spv.Change{Undo: 4, Headers: b},
+		spv.Change{Undo: 2}, spv.Change{Headers: b[3:]})
+	final := append(a[:2:2], b...)
+	after := map[int]spv.Header{0: genesis, 1: a[2], 2: a[5], 3: b[4], 4: b[2], 5: b[4]}
+	everyByte(t, steps, func(t *testing.T, c *Chain, done int) {
+		tip, _ := c.Tip()
+		next := after[min(done+1, 5)]
+		if last := after[done]; tip.Hash != last.ID() && tip.Hash != next.ID() && (done != 2 || tip.Hash != a[1].ID()) {
+			t.Fatalf("tip %s after %d steps", tip, done)
+		}
+		finish(t, c, final)
+		holds(t, c, final)
+	})
+}
+
+// applied makes steps of changes.
+func applied(changes ...spv.Change) (steps []func(c *Chain) error) {
+	for _, change := range changes {
+		steps = append(steps, func(c *Chain) error { return c.Apply(change) })
+	}
+	return steps
+}
+
+// finish brings a chain to the wanted headers from wherever it stands, as the tree's next
+// change would.
+func finish(t *testing.T, c *Chain, want []spv.Header) {
+	t.Helper()
+	tip, _ := c.Tip()
+	held, err := c.Headers(0, tip.Height+1)
+	check(t, err)
+	common := 0
+	for common < len(want) && common+1 < len(held) && held[common+1] == want[common] {
+		common++
+	}
+	check(t, c.Apply(spv.Change{Undo: len(held) - 1 - common, Headers: want[common:]}))
+}
+
+// memoryless returns a maker of fresh databases, one at a time, without the cost of syncing.
+func memoryless(t *testing.T) func() *bolt.DB {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), databaseName)
+	open := func() *bolt.DB {
+		db, err := bolt.Open(path, 0o600, &bolt.Options{NoSync: true, NoGrowSync: true})
+		check(t, err)
+		return db
+	}
+	db := open()
+	check(t, errors.Join(migrate(db), db.Close()))
+	empty, err := os.ReadFile(path)
+	check(t, err)
+	return func() *bolt.DB {
+		check(t, os.WriteFile(path, empty, 0o600))
+		return open()
+	}
+}

@@ -1,0 +1,151 @@
+package syncer
+
+import (
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+)
+
+// Peer names a connection; the driver never uses a name twice.
+type Peer uint64
+
+// Input is something that happened: one of the types below.
+type Input interface{ input() }
+
+// Output is something to do: one of the types below. The driver carries outputs out in
+// order; what Store, StoreFilters and CutFilters say is durable before a later Send
+// speaks of it, and before the next Step, which may read it back.
+type Output interface{ output() }
+
+type (
+	// Tick says that time has passed. The driver sends one every second or so.
+	Tick struct{}
+	// Resume answers an Again.
+	Resume struct{}
+	// Connected says that the handshake with a peer is complete.
+	Connected struct {
+		Peer     Peer
+		Address  string // host:port
+		Inbound  bool   // it came to us
+		Version  uint32 // protocol version, by its own word as all up to Wants
+		Agent    string // user agent: foreign text
+		Services wire.ServiceFlag
+		Height   int32 // of its best block
+		Wants    bool  // it wants transactions announced (BIP37's relay flag)
+		Relay    bool  // we let it announce transactions to us
+		WTxID    bool  // both sides said wtxidrelay (BIP339)
+	}
+	// Drained says that all messages to a peer have left, after many bytes had waited: a
+	// peer that asks for much is best given it piece by piece.
+	Drained struct{ Peer Peer }
+	// Disconnected says that a peer has gone.
+	Disconnected struct{ Peer Peer }
+	// Received brings a message of a connected peer.
+	Received struct {
+		Peer    Peer
+		Message msg.Message
+	}
+	// ParentMoved says that the chain whose work this one borrows has new blocks.
+	ParentMoved struct{}
+	// Watch adds output scripts whose payments and spends are wanted from a height on,
+	// and coins (outpoints) whose spends are. Where blocks from that height on have been
+	// looked through already they are looked through again, for the new scripts only. A
+	// height below Scan.From counts as Scan.From. It is the answer to a Found that made
+	// the wallet derive new scripts: then it comes before any other input, with the
+	// height of the Found block. The first Watch tells where the driver's cursor is: after
+	// a restart it names all scripts and coins, with the height above the last Scanned.
+	Watch struct {
+		Scripts [][]byte
+		Coins   []wire.OutPoint
+		From    int32
+	}
+	// Broadcast announces a transaction, or a parent and its child in this order, to some
+	// of the peers, and again from time to time, until Forget or a block that holds it.
+	// The wallet has it on disk before.
+	Broadcast struct{ Txs []*wire.MsgTx }
+	// Forget ends the broadcast of a transaction.
+	Forget struct{ TxID spv.Hash }
+)
+
+type (
+	// Store makes a change of the best chain durable. Where it undoes blocks, the
+	// filters, the wallet's records and its cursor above the fork are undone with it.
+	Store struct{ Change spv.Change }
+	// StoreFilters appends verified filters: that of the block at From, which is one
+	// above the last, and those behind it, with their filter headers. An empty filter
+	// stands for one that the peers dispute and nobody can settle: its block is always
+	// looked through whole.
+	StoreFilters struct {
+		From    int32
+		Headers []spv.Hash
+		Filters [][]byte
+	}
+	// CutFilters takes the filters above a height away: they turned out to be a lie, or
+	// do not read.
+	CutFilters struct{ To int32 }
+	// Found brings a block of the best chain, whose body is verified, with those of its
+	// transactions, in block order, that pay to a watched script, spend a watched coin
+	// or are being broadcast. Found blocks come in height order, one a Step; a block comes again
+	// when a Watch makes more of it. What it brings is not settled before Scanned
+	// reaches its height.
+	Found struct {
+		Block  spv.Block
+		Header spv.Header
+		Txs    []*wire.MsgTx
+	}
+	// Scanned says that every block up to To has been looked through for everything
+	// that is watched. To goes back when a Watch reaches back or when filters were a lie.
+	// The driver makes it durable in one transaction with the wallet's records.
+	Scanned struct{ To spv.Block }
+	// Seen brings an unconfirmed transaction that pays to a watched script or spends a
+	// watched coin, verified in no way, and the number of peers that announced it:
+	// when it is first seen and each time that the number grows.
+	Seen struct {
+		Tx    *wire.MsgTx
+		Peers int
+	}
+	// Echo tells how many peers announce a transaction of Broadcast to us without having
+	// had it from us.
+	Echo struct {
+		TxID  spv.Hash
+		Peers int
+	}
+	// Send sends a message to a peer.
+	Send struct {
+		Peer    Peer
+		Message msg.Message
+	}
+	// Drop ends the connection with a peer, and tells why. Ban says that it broke a
+	// rule that no honest peer breaks.
+	Drop struct {
+		Peer Peer
+		Err  error
+		Ban  bool
+	}
+	// Again asks the driver to send a Resume once it has carried out what came
+	// before: there is work left that need not hold those up.
+	Again struct{}
+)
+
+func (Tick) input()         {}
+func (Resume) input()       {}
+func (Connected) input()    {}
+func (Disconnected) input() {}
+func (Drained) input()      {}
+func (Received) input()     {}
+func (ParentMoved) input()  {}
+func (Watch) input()        {}
+func (Broadcast) input()    {}
+func (Forget) input()       {}
+
+func (Store) output()        {}
+func (StoreFilters) output() {}
+func (CutFilters) output()   {}
+func (Found) output()        {}
+func (Scanned) output()      {}
+func (Seen) output()         {}
+func (Echo) output()         {}
+func (Send) output()         {}
+func (Drop) output()         {}
+func (Again) output()        {}

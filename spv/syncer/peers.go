@@ -1,0 +1,236 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+)
+
+const (
+	// blockTime is how long a peer may take over one block: a large one over a slow line.
+	blockTime = 2 * time.Minute
+	// jobTime is how long a peer may take over a batch of filters in all. It may pause for
+	// answerTime between two of them, but not for ever.
+	jobTime = 4 * time.Minute
+	// limitedDepth is how deep blocks are had from peers that keep 288 of them (BIP159),
+	// with some room for new blocks on the way.
+	limitedDepth = 280
+)
+
+// peer is what the machine knows of one connection.
+type peer struct {
+	id      Peer
+	gone    bool             // dropped or disconnected
+	height  int32            // up to here it has our best chain, by its own word or by what it told
+	holds   spv.Block        // the highest block that it told of
+	lowered bool             // height was lowered by a reorganisation that it did not bring
+	serves  wire.ServiceFlag // by its own word
+	wtxid   bool             // it announces by wtxid
+	relays  bool             // it announces transactions to us
+	fee     int64            // least fee rate that it relays, base units per 1000 vbytes; -1: not told
+	heard   time.Time        // when its last answer came
+	strange int
+	served  int // blocks and filters that it delivered
+
+	// Headers.
+	asked   time.Time // when it was asked for headers; zero if no answer is due
+	told    bool      // its last answer held nothing new
+	queue   []arrival // not judged yet
+	reached int32     // highest header of its answers since it was last asked by locator
+	shown   bool      // an answer since then held headers
+	presync *spv.Presync
+	pending bool // its headers wait for the parent chain
+
+	word word // what it says of filters
+}
+
+func (m *Machine) connected(in Connected) {
+	if m.peer(in.Peer) != nil {
+		return
+	}
+	p := &peer{id: in.Peer, height: in.Height, serves: in.Services, wtxid: in.WTxID, relays: in.Relay, fee: -1}
+	p.word.reset()
+	m.peers = append(m.peers, p)
+	m.emit(Send{Peer: p.id, Message: &wire.MsgSendHeaders{}})
+	if m.source() == nil {
+		m.ask(p)
+	}
+	m.reannounce(false)
+}
+
+func (m *Machine) received(p *peer, message msg.Message) {
+	switch message := message.(type) {
+	case *msg.Headers:
+		m.headers(p, message.Headers)
+	case *wire.MsgInv:
+		m.inventory(p, message)
+		m.rumours(p, message)
+	case *wire.MsgFeeFilter:
+		p.fee = max(0, message.MinFee)
+	case *wire.MsgGetData:
+		m.serveTxs(p, message)
+	case *msg.Tx:
+		m.transaction(p, message.Raw)
+	}
+	if m.scan == nil {
+		return
+	}
+	switch message := message.(type) {
+	case *wire.MsgCFHeaders:
+		m.answer(p, message)
+	case *wire.MsgCFilter:
+		m.filter(p, message)
+	case *msg.Block:
+		m.body(p, message.Raw)
+	case *wire.MsgNotFound:
+		m.notFound(p, message)
+	}
+}
+
+// filterPeer tells whether a peer says that it serves compact filters.
+func (p *peer) filterPeer() bool { return p.serves&wire.SFNodeCF != 0 }
+
+// keeps tells whether a peer says that it serves the block at a height.
+func (m *Machine) keeps(p *peer, height int32) bool {
+	return p.height >= height && (p.serves&wire.SFNodeNetwork != 0 ||
+		p.serves&wire.SFNodeNetworkLimited != 0 && m.tree.Tip().Height-height < limitedDepth)
+}
+
+// server returns the peer to ask for something: the least busy of those that have served
+// before and have time, or else one that has yet to show that it does, which gets one
+// thing to do at a time, lest one that comes back again and again to say nothing keeps
+// things waiting.
+func (m *Machine) server(most int, fits func(*peer) (able bool, busy int)) (best *peer) {
+	least := 0
+	for _, p := range m.peers {
+		able, busy := fits(p)
+		if !able || (!p.told && p.served == 0) || busy >= most || (p.served == 0 && busy > 0) {
+			continue
+		}
+		if best == nil || (p.served > 0 && (best.served == 0 || busy < least)) {
+			best, least = p, busy
+		}
+	}
+	return best
+}
+
+// late tells whether an answer is overdue: that to a question sent at a time, from a peer
+// that may pause for a while and take longer in all.
+func (m *Machine) late(p *peer, sent time.Time, pause, all time.Duration) bool {
+	last := sent
+	if p.heard.After(last) {
+		last = p.heard
+	}
+	return m.now.Sub(last) > pause || m.now.Sub(sent) > all
+}
+
+// tick drops peers that owe an answer for too long and asks again where it is quiet.
+func (m *Machine) tick() {
+	for _, p := range slices.Clone(m.peers) {
+		switch {
+		case !p.asked.IsZero() && m.now.Sub(p.asked) > answerTime:
+			m.drop(p, fmt.Errorf("no answer to getheaders for %s", answerTime), false)
+		case p.told && m.now.Sub(p.heard) > quietTime:
+			p.told = false
+		}
+		if !p.gone && m.scan != nil {
+			if what := m.overdue(p); what != "" {
+				m.drop(p, fmt.Errorf("no answer to %s in time", what), false)
+			}
+		}
+	}
+	m.next()
+	if m.scan != nil {
+		m.chooseSource()
+	}
+	m.reannounce(true)
+	m.relay.tick(m)
+}
+
+// overdue returns what a peer owes for too long, empty if nothing.
+func (m *Machine) overdue(p *peer) string {
+	if q := p.word.question; q != nil && m.late(p, q.sent, answerTime, jobTime) {
+		return "getcfheaders"
+	}
+	for _, b := range m.filters.batches {
+		if b.peer == p.id && m.late(p, b.sent, answerTime, jobTime) {
+			return "getcfilters"
+		}
+	}
+	for _, f := range m.fetches {
+		if f.peer == p.id && f.block == nil && m.late(p, f.sent, blockTime, 2*blockTime) {
+			return "getdata for block " + f.ref.String()
+		}
+	}
+	if d := m.claims.dispute; d != nil {
+		for _, s := range d.sides {
+			if s.peer == p.id && !s.have && m.late(p, s.sent, answerTime, answerTime) {
+				return "getcfilters"
+			}
+		}
+	}
+	return ""
+}
+
+func (m *Machine) drop(p *peer, err error, ban bool) {
+	if p.gone {
+		return
+	}
+	m.emit(Drop{Peer: p.id, Err: err, Ban: ban})
+	m.forget(p.id)
+}
+
+// forget lets go of a peer; what it was asked for is asked of others.
+func (m *Machine) forget(id Peer) {
+	m.peers = slices.DeleteFunc(m.peers, func(p *peer) bool {
+		p.gone = p.gone || p.id == id
+		return p.id == id
+	})
+	if m.scan != nil {
+		for _, b := range m.filters.batches {
+			if b.peer == id {
+				b.peer = 0
+			}
+		}
+		for _, f := range m.fetches {
+			if f.peer == id {
+				f.peer = 0
+			}
+		}
+		if d := m.claims.dispute; d != nil {
+			for _, s := range d.sides {
+				if s.peer == id {
+					s.peer = 0
+				}
+			}
+		}
+	}
+	m.next()
+}
+
+// undone follows a reorganisation: nothing above the fork counts any longer.
+func (m *Machine) undone(fork int32) {
+	for _, p := range m.peers {
+		if p.height > fork && !m.tree.OnBest(p.holds) {
+			p.height, p.lowered, p.told = fork, true, false
+		}
+	}
+	if m.scan != nil {
+		m.rewindFilters(fork)
+		m.scan.rewind(fork)
+	}
+}
+
+// draw returns a number below n by a generator that is keyed with the salt: the same
+// inputs give the same outputs, and peers cannot foresee them.
+func (m *Machine) draw(n uint64) uint64 {
+	m.draws++
+	return keyed(m.salt, m.draws) % n
+}
+
+func (m *Machine) unix() uint32 { return uint32(m.now.Unix()) }
