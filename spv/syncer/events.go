@@ -48,6 +48,9 @@ type (
 	}
 	// ParentMoved says that the chain whose work this one borrows has new blocks.
 	ParentMoved struct{}
+	// Seek asks the peers for the header of a block that none of them has on its best
+	// chain: a layer's proof builds on it (Missing). Ignored while headers are being fetched.
+	Seek struct{ Block spv.Hash }
 	// Watch adds output scripts whose payments and spends are wanted from a height on,
 	// and coins (outpoints) whose spends are. Where blocks from that height on have been
 	// looked through already they are looked through again, for the new scripts only. A
@@ -111,6 +114,11 @@ type (
 		TxID  spv.Hash
 		Peers int
 	}
+	// Missing names the block of the parent chain that a proof builds on and that is not
+	// known: either the parent chain is behind, or it was left by a reorganisation.
+	Missing struct{ Parent spv.Hash }
+	// Stray answers a Seek. The header is the one asked for and is judged in no other way.
+	Stray struct{ Header spv.Header }
 	// Send sends a message to a peer.
 	Send struct {
 		Peer    Peer
@@ -135,6 +143,7 @@ func (Disconnected) input() {}
 func (Drained) input()      {}
 func (Received) input()     {}
 func (ParentMoved) input()  {}
+func (Seek) input()         {}
 func (Watch) input()        {}
 func (Broadcast) input()    {}
 func (Forget) input()       {}
@@ -146,6 +155,8 @@ func (Found) output()        {}
 func (Scanned) output()      {}
 func (Seen) output()         {}
 func (Echo) output()         {}
+func (Missing) output()      {}
+func (Stray) output()        {}
 func (Send) output()         {}
 func (Drop) output()         {}
 func (Again) output()        {}

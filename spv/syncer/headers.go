@@ -75,6 +75,9 @@ func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
 // headers takes an answer or an announcement. The next question goes out before this
 // answer is judged, so that the peer's time and ours overlap.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
+	if m.stray(run) {
+		return
+	}
 	answer := !p.asked.IsZero()
 	p.asked, p.heard = time.Time{}, m.now
 	if !answer && len(run) == 0 {
@@ -165,7 +168,7 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		m.drop(p, err, false) // poor, or still syncing itself
 		return
 	case errors.Is(err, spv.ErrPending):
-		m.wait(p)
+		m.wait(p, run, err)
 		return
 	case err != nil:
 		m.drop(p, err, dishonest(err))
@@ -262,7 +265,7 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 		p.strange = 0
 		return true
 	case errors.Is(err, spv.ErrPending):
-		m.wait(p)
+		m.wait(p, run, err)
 	case errors.Is(err, spv.ErrUnknownParent):
 		if p.strange++; p.strange > maxStrange {
 			m.drop(p, err, false)
@@ -284,7 +287,8 @@ func dishonest(err error) bool {
 
 // wait keeps a peer whose headers cannot be judged before the parent chain has moved. The
 // other peers go on meanwhile, lest one that makes things up holds us still.
-func (m *Machine) wait(p *peer) {
+func (m *Machine) wait(p *peer, run []spv.Sealed, why error) {
+	m.missing(run, why)
 	p.queue, p.presync, p.told, p.asked = nil, nil, false, time.Time{}
 	p.pending = true
 	m.next()

@@ -74,6 +74,7 @@ type Machine struct {
 	caught bool // some peer has told all the headers that it knows
 	draws  uint64
 	ids    idCache
+	sought []spv.Hash // headers that Seek asked for, oldest first
 
 	scan      *scan // nil: headers only
 	claims    *claims
@@ -135,6 +136,8 @@ func (m *Machine) Step(now time.Time, in Input) []Output {
 		}
 	case ParentMoved:
 		m.parentMoved()
+	case Seek:
+		m.seek(in.Block)
 	case Watch:
 		m.watch(in)
 	case Broadcast:

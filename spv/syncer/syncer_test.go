@@ -39,7 +39,7 @@ func TestPendingPeerHoldsNobody(t *testing.T) {
 		t.Fatalf("asked %v while the first peer is busy", got)
 	}
 	m.out = nil
-	m.wait(m.peer(1))
+	m.wait(m.peer(1), nil, spv.ErrPending)
 	if got := asked(m.out); len(got) != 1 || got[0] != 2 {
 		t.Fatalf("asked %v, want the second peer", got)
 	}

@@ -1,0 +1,65 @@
+package syncer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/pow"
+)
+
+// TestSeek: a header off the best chain is asked of every peer by its id, once headers are
+// fetched; its answer comes out and is no announcement. What nobody asked for is one.
+func TestSeek(t *testing.T) {
+	limit, _ := spv.ParseTarget(0x207fffff)
+	rules := &spv.Rules{Name: "test", Work: pow.SHA256d, PowLimit: limit, Eras: []spv.Era{{Retarget: spv.Fixed, Spacing: 1}}}
+	rules.Genesis = spv.Header{72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
+	m := New(spv.NewTree(rules), [16]byte{})
+	now := time.Unix(1_700_000_000, 0)
+	stray := spv.Header{0: 4, 4: 1, 72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
+	m.Step(now, Connected{Peer: 1})
+	m.Step(now, Connected{Peer: 2})
+	if got := asked(m.Step(now, Seek{Block: stray.ID()})); len(got) != 0 {
+		t.Fatalf("asked %v while headers are being fetched", got)
+	}
+	for peer := range Peer(2) {
+		m.Step(now, Received{Peer: peer + 1, Message: &msg.Headers{}})
+		m.Step(now, Resume{})
+	}
+	outputs := m.Step(now, Seek{Block: stray.ID()})
+	if got := asked(outputs); len(got) != 2 {
+		t.Fatalf("asked %v, want both peers", got)
+	}
+	request := outputs[0].(Send).Message.(*wire.MsgGetHeaders)
+	if len(request.BlockLocatorHashes) != 0 || request.HashStop != stray.ID() {
+		t.Fatalf("asked for %+v", request)
+	}
+	answer := Received{Peer: 2, Message: &msg.Headers{Headers: []spv.Sealed{{Header: stray}}}}
+	if got := m.Step(now, answer); len(got) != 1 || got[0] != (Stray{Header: stray}) {
+		t.Fatalf("outputs %v, want the header", got)
+	}
+	for _, o := range m.Step(now, answer) {
+		if _, ok := o.(Stray); ok {
+			t.Fatal("a header that nobody asked for came out")
+		}
+	}
+	for i := range 2 * maxSought {
+		m.Step(now, Seek{Block: spv.Hash{0: byte(i), 1: 1}})
+	}
+	if len(m.sought) > maxSought {
+		t.Fatalf("%d blocks sought, want at most %d", len(m.sought), maxSought)
+	}
+}
+
+// TestMissing: a proof that cannot be judged tells which parent block it lacks.
+func TestMissing(t *testing.T) {
+	m := New(spv.NewTree(&spv.Rules{PowLimit: [4]uint64{1}, Genesis: spv.Header{72: 1, 75: 3}}), [16]byte{})
+	run := []spv.Sealed{{}, {Header: spv.Header{0: 1}, Aux: &spv.AuxPoW{Parent: spv.Header{4: 9}}}}
+	m.missing(run, &spv.HeaderError{Block: spv.Block{Hash: run[1].Header.ID()}, Err: spv.ErrPending})
+	if len(m.out) != 1 || m.out[0] != (Missing{Parent: spv.Hash{9}}) {
+		t.Fatalf("outputs %v, want the parent that is missing", m.out)
+	}
+}
