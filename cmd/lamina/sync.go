@@ -2,38 +2,48 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv/chains"
 )
 
-const syncHelp = `Follow a chain's headers from peers, judge every one of them and keep them on disk.
+const syncHelp = `Follow chains' headers from peers, judge every one of them and keep them on disk.
 
   lamina sync --chain NAME --connect 127.0.0.1:18444 --once
-  lamina sync --chain NAME --connect HOST:PORT --connect HOST:PORT --json
+  lamina sync --stack NAME --connect L1=HOST:PORT --connect LAYER=HOST:PORT --json
 
-Peers are the ones you name; finding peers, filters and stacks of chains are not there
-yet. Merged-mining proofs are verified, but not yet linked to the parent chain.
-The line shows the stage, the height judged so far, headers a second, bytes received and
-the peers; with --json it is one document a line. With --once the program ends as soon as
-every connected peer has told all it knows, with exit code 0; interrupted before that it
-ends with 2.`
+--chain follows one chain, and for a layer its L1 as well, which its proofs need; --stack
+follows an L1 and everything that is merge-mined with it. A layer's proofs are held
+against the L1 blocks they build on: as long as those are not there yet it waits.
+
+Peers are the ones you name, as HOST:PORT where one chain is followed and CHAIN=HOST:PORT
+where several are. --proxy makes all connections, and looks all names up, through a
+SOCKS5 proxy such as Tor, each with a circuit of its own.
+
+There is a line for each chain: stage, how much of it is done, height, blocks a second,
+bytes received, peers. With --json it is one document a line. With --once the program
+ends as soon as all chains are synced, with exit code 0; interrupted before that it ends
+with 2.`
 
 // syncFlags are what the command line says.
 type syncFlags struct {
-	chain   string
+	stacks  []string
+	chains  []string
 	connect []string
 	dir     string
+	proxy   string
 	once    bool
 	verbose bool
 }
@@ -41,16 +51,18 @@ type syncFlags struct {
 func (s *session) sync() *cobra.Command {
 	var f syncFlags
 	c := &cobra.Command{
-		Use: "sync", Short: "follow a chain's headers from peers", Long: syncHelp, Args: cobra.NoArgs,
+		Use: "sync", Short: "follow chains' headers from peers", Long: syncHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return s.runSync(c.Context(), &f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.chain, "chain", "", "the chain, as lamina chains names it")
-	flags.StringArrayVar(&f.connect, "connect", nil, "peer to connect to, host:port (repeatable)")
+	flags.StringArrayVar(&f.stacks, "stack", nil, "an L1 and all its layers, by the name of any of them (repeatable)")
+	flags.StringArrayVar(&f.chains, "chain", nil, "a chain, as lamina chains names it (repeatable)")
+	flags.StringArrayVar(&f.connect, "connect", nil, "peer to connect to, host:port or CHAIN=host:port (repeatable)")
 	flags.StringVar(&f.dir, "data-dir", defaultDataDir(), "folder that the headers are kept in")
+	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
 	flags.BoolVar(&f.once, "once", false, "end as soon as all is synced")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens with peers to standard error")
-	_ = c.MarkFlagRequired("chain")
+	c.MarkFlagsOneRequired("stack", "chain")
 	_ = c.MarkFlagRequired("connect")
 	return c
 }
@@ -68,146 +80,115 @@ func defaultDataDir() string {
 }
 
 func (s *session) runSync(ctx context.Context, f *syncFlags) error {
-	params, err := s.chain(f.chain)
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	if params.Layer != nil {
-		return unreadable(fmt.Errorf("%s is a layer: its proofs want its parent chain followed beside it, which is not there yet", params.Name),
-			"follow "+params.Parent)
+	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy}
+	if follow.Chains, err = f.followed(a); err != nil {
+		return unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, done := context.WithCancel(ctx)
-	defer done()
+	if follow.Peers, err = f.peers(follow.Chains); err != nil {
+		return unreadable(err, "name peers as host:port, or as CHAIN=host:port where several chains are followed")
+	}
+	if _, _, err := net.SplitHostPort(f.proxy); f.proxy != "" && err != nil {
+		return unreadable(fmt.Errorf("--proxy %s: %w", f.proxy, err), "Tor's is 127.0.0.1:9050 as a rule")
+	}
 	level := slog.LevelError
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	follow := app.Sync{Chain: params, DataDir: f.dir, Peers: f.connect, Agent: "/Lamina:0.1.0/",
-		Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))}
-	line := &syncLine{s: s, chain: params.Name, terminal: !s.json && isTerminal(s.out)}
+	follow.Log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return s.follow(ctx, &follow, f.once)
+}
+
+// follow shows how it goes until the context ends or, if once, all is synced.
+func (s *session) follow(ctx context.Context, follow *app.Follow, once bool) error {
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	lines := newSyncLines(s, follow.Chains)
 	synced := false
-	err = follow.Run(ctx, func(r app.Progress) {
-		synced = r.Synced
-		line.show(r, s.now())
-		if synced && f.once {
+	err := follow.Run(ctx, func(p app.Progress) {
+		lines.show(p, s.now())
+		if once && !synced && lines.synced() {
+			synced = true
 			done()
 		}
 	})
-	line.end()
+	lines.end()
 	var open *app.DataError
 	switch {
 	case errors.As(err, &open):
 		return unreadable(err, open.Hint)
 	case err != nil:
 		return unreadable(err, "")
-	case f.once && !synced:
+	case once && !synced:
 		return unreadable(errors.New("interrupted before all was synced"), "run it again: it continues where it stood")
 	}
 	return nil
 }
 
-// syncLine shows how a synchronisation goes: in place on a terminal, otherwise a line
-// whenever something changes, a second apart at the least.
-type syncLine struct {
-	s        *session
-	chain    string
-	terminal bool
-	shown    time.Time
-	last     syncReport
-	first    *syncReport
-	began    time.Time
+// followed returns the chains that the flags name, and the L1s that their layers need, each
+// L1 before its layers.
+func (f *syncFlags) followed(a *app.App) ([]*chains.Params, error) {
+	var all []*chains.Params
+	add := func(p *chains.Params) {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	for _, name := range f.stacks {
+		p, err := a.Chain(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, stack := range a.Stacks() {
+			if stack.L1 == p || slices.Contains(stack.Layers, p) {
+				add(stack.L1)
+				for _, layer := range stack.Layers {
+					add(layer)
+				}
+			}
+		}
+	}
+	for _, name := range f.chains {
+		below, err := a.Chain(name)
+		if err != nil {
+			return nil, err
+		}
+		path := []*chains.Params{below}
+		for below.Kind.Layered() {
+			if below, err = a.Chain(below.Parent); err != nil {
+				return nil, err
+			}
+			path = append(path, below)
+		}
+		for _, p := range slices.Backward(path) {
+			add(p)
+		}
+	}
+	return all, nil
 }
 
-// syncReport is one JSON line.
-type syncReport struct {
-	Chain   string  `json:"chain"`
-	Stage   string  `json:"stage"`
-	Height  int32   `json:"height"`
-	Tip     string  `json:"tip"`
-	TipTime uint32  `json:"tip_time"`
-	Claimed int32   `json:"claimed_height"` // by peers' word, not verified
-	Shown   int32   `json:"presync_height,omitempty"`
-	Rate    float64 `json:"headers_per_second"`
-	Bytes   int64   `json:"bytes_received"`
-	ETA     *int64  `json:"eta_seconds,omitempty"` // absent: unknown
-	Peers   int     `json:"peers"`
-	Synced  bool    `json:"synced"`
-	Waiting string  `json:"waiting_for,omitempty"`
-	Trouble string  `json:"trouble,omitempty"`
-}
-
-func (l *syncLine) show(r app.Progress, now time.Time) {
-	report := l.report(r, now)
-	if report == l.last || (now.Sub(l.shown) < time.Second && report.Synced == l.last.Synced && !l.shown.IsZero()) {
-		return
+// peers sorts the addresses of --connect by chain.
+func (f *syncFlags) peers(all []*chains.Params) (map[string][]string, error) {
+	peers := map[string][]string{}
+	for _, arg := range f.connect {
+		name, address, named := strings.Cut(arg, "=")
+		switch {
+		case !named && len(all) > 1:
+			return nil, fmt.Errorf("--connect %s: which of the %d chains is it for?", arg, len(all))
+		case !named:
+			name, address = all[0].Name, arg
+		case !slices.ContainsFunc(all, func(p *chains.Params) bool { return p.Name == name }):
+			return nil, fmt.Errorf("--connect %s: %q is not followed", arg, name)
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return nil, fmt.Errorf("--connect %s: %w", arg, err)
+		}
+		peers[name] = append(peers[name], address)
 	}
-	l.last, l.shown = report, now
-	if l.s.json {
-		// One document a line, whatever printJSON does elsewhere.
-		_ = json.NewEncoder(l.s.out).Encode(report)
-		return
-	}
-	text := l.text(&report)
-	if l.terminal {
-		l.s.printf("\r\x1b[K%s", text)
-		return
-	}
-	l.s.printf("%s\n", text)
-}
-
-func (l *syncLine) report(r app.Progress, now time.Time) syncReport {
-	report := syncReport{Chain: l.chain, Stage: string(r.Stage), Height: r.Tip.Height, Tip: r.Tip.Hash.String(), TipTime: r.TipTime,
-		Claimed: r.Claimed, Shown: r.Shown, Bytes: r.Received, Peers: r.Peers, Synced: r.Synced, Waiting: r.Waiting, Trouble: r.Trouble}
-	if l.first == nil {
-		start := report
-		l.first, l.began = &start, now
-	}
-	if seconds := now.Sub(l.began).Seconds(); seconds > 0 {
-		report.Rate = float64(int64(float64(report.Height-l.first.Height) / seconds))
-	}
-	if left := int64(report.Claimed - report.Height); left > 0 && report.Rate > 0 && r.Stage == "headers" {
-		eta := int64(float64(left) / report.Rate)
-		report.ETA = &eta
-	}
-	return report
-}
-
-func (l *syncLine) text(r *syncReport) string {
-	text := fmt.Sprintf("%s  %s  height %d", r.Chain, r.Stage, r.Height)
-	if r.Claimed > r.Height {
-		text += fmt.Sprintf(" of %d claimed", r.Claimed)
-	}
-	if r.Shown > 0 {
-		text += fmt.Sprintf(" (shown %d)", r.Shown)
-	}
-	text += fmt.Sprintf("  %.0f/s  %s  %d peers", r.Rate, byteText(r.Bytes), r.Peers)
-	if r.ETA != nil {
-		text += fmt.Sprintf("  %d s left", *r.ETA)
-	}
-	if r.Waiting != "" {
-		text += "  waiting for " + r.Waiting
-	}
-	if r.Trouble != "" {
-		text += "  (" + r.Trouble + ")"
-	}
-	return text
-}
-
-func (l *syncLine) end() {
-	if l.terminal {
-		l.s.printf("\n")
-	}
-}
-
-func byteText(n int64) string {
-	switch {
-	case n < 10_000:
-		return fmt.Sprintf("%d B", n)
-	case n < 10_000_000:
-		return fmt.Sprintf("%d kB", n/1000)
-	default:
-		return fmt.Sprintf("%d MB", n/1_000_000)
-	}
+	return peers, nil
 }

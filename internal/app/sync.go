@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/internal/store"
@@ -13,8 +16,13 @@ import (
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
-// Progress tells how far a synchronisation is.
-type Progress = p2p.Report
+// Progress tells how far the synchronisation of one chain is. A layer is synced only while
+// its L1 is, too.
+type Progress struct {
+	Chain string
+	syncer.Status
+	p2p.Report
+}
 
 // DataError says why a data folder cannot be opened, with a hint for the user.
 type DataError = store.OpenError
@@ -28,41 +36,214 @@ type Sync struct {
 	Log     *slog.Logger
 }
 
-// Run follows the chain until the context ends. It continues from what the data folder
-// holds; headers that damage has cost are fetched again. Notify is called often and
-// must not block.
+// Run follows the chain until the context ends, as Follow.Run does.
 func (s *Sync) Run(ctx context.Context, notify func(Progress)) error {
-	disk, err := store.Open(s.DataDir)
+	f := Follow{Chains: []*chains.Params{s.Chain}, Peers: map[string][]string{s.Chain.Name: s.Peers},
+		DataDir: s.DataDir, Agent: s.Agent, Log: s.Log}
+	return f.Run(ctx, notify)
+}
+
+// Follow says what to follow: chains, of which layers come with their L1.
+type Follow struct {
+	Chains  []*chains.Params
+	Peers   map[string][]string // by chain: host:port, kept connected
+	DataDir string
+	Agent   string // user agent, such as "/Lamina:0.1.0/"
+	Proxy   string // host:port of a SOCKS5 proxy for all connections; empty: none
+	Log     *slog.Logger
+}
+
+// Run follows the chains until the context ends, each in a loop of its own. It continues
+// from what the data folder holds; what damage has cost is fetched again. Notify is
+// called often, for one chain at a time, and must not block. The first error ends all.
+func (f *Follow) Run(ctx context.Context, notify func(Progress)) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	disk, err := store.Open(f.DataDir)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err := disk.Close(); err != nil {
-			s.Log.Error("data folder", "error", err)
+			f.Log.Error("data folder", "error", err)
 		}
 	}()
-	rules := &s.Chain.Rules
-	target, ok := spv.ParseTarget(rules.Genesis.Bits())
-	if !ok {
-		return fmt.Errorf("%s: genesis bits %08x are no target", rules.Name, rules.Genesis.Bits())
-	}
-	chain, cut, err := disk.Chain(rules.Name, rules.Genesis, 0, spv.WorkOf(&target))
+	all, err := f.open(disk)
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var one sync.Mutex // one chain's report at a time
+	var loops sync.WaitGroup
+	errs := make([]error, len(all))
+	for i, c := range all {
+		loops.Go(func() {
+			defer stop()
+			errs[i] = c.run(ctx, func(p Progress) {
+				one.Lock()
+				defer one.Unlock()
+				notify(p)
+			})
+		})
+	}
+	loops.Wait()
+	return errors.Join(errs...)
+}
+
+// check makes sure that every layer's L1 is followed beside it.
+func (f *Follow) check() error {
+	followed := map[string]bool{}
+	for _, p := range f.Chains {
+		if followed[p.Name] {
+			return fmt.Errorf("%s is to be followed twice", p.Name)
+		}
+		followed[p.Name] = true
+	}
+	for _, p := range f.Chains {
+		if p.Kind.Layered() && !followed[p.Parent] {
+			return fmt.Errorf("%s is a layer: its proofs want %s followed beside it", p.Name, p.Parent)
+		}
+	}
+	return nil
+}
+
+// open takes every chain from disk and gives the layers a view of their L1.
+func (f *Follow) open(disk *store.Store) ([]*followed, error) {
+	byName := map[string]*followed{}
+	var all []*followed
+	for _, p := range f.Chains {
+		c, err := f.openChain(disk, p)
+		if err != nil {
+			return nil, err
+		}
+		byName[p.Name] = c
+		all = append(all, c)
+	}
+	for _, c := range all {
+		if !c.params.Kind.Layered() {
+			continue
+		}
+		l1 := c
+		for l1.params.Kind.Layered() {
+			l1 = byName[l1.params.Parent] // check has seen to it that it is there
+		}
+		if l1.view == nil {
+			l1.view = newParentView(l1.tree, l1.chain)
+		}
+		l1.layers = append(l1.layers, c.inputs)
+		c.l1, c.seek = l1.view, l1.inputs
+		c.tree.LinkTo(l1.view)
+	}
+	return all, nil
+}
+
+func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, error) {
+	rules := &p.Rules
+	target, ok := spv.ParseTarget(rules.Genesis.Bits())
+	if !ok {
+		return nil, fmt.Errorf("%s: genesis bits %08x are no target", p.Name, rules.Genesis.Bits())
+	}
+	chain, cut, err := disk.Chain(p.Name, rules.Genesis, 0, spv.WorkOf(&target))
+	if err != nil {
+		return nil, err
+	}
+	log := f.Log.With("chain", p.Name)
 	if cut > 0 {
-		s.Log.Warn("headers file was damaged, the rest is fetched again", "chain", rules.Name, "lost", cut)
+		log.Warn("headers file was damaged, the rest is fetched again", "lost", cut)
+	}
+	if p.Network == chains.Main || p.Network == chains.Test {
+		// Twice the time that the newest should have taken, in case blocks were slow.
+		chain.KeepProofs(uint32(time.Now().Unix() - 2*store.KeptProofs*int64(p.Spacing())))
 	}
 	tree, err := chain.Tree(rules)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	c := &followed{params: p, chain: chain, tree: tree, inputs: make(chan syncer.Input, 1)}
+	c.cfg = p2p.Config{Codec: codecOf(p), Agent: f.Agent, Protocol: p.P2P.Protocol, Peers: f.Peers[p.Name], Log: log,
+		Inputs: c.inputs, Proxy: f.Proxy}
+	return c, nil
+}
+
+// followed is one chain on its way. Its loop alone uses tree and chain.
+type followed struct {
+	params *chains.Params
+	cfg    p2p.Config
+	chain  *store.Chain
+	tree   *spv.Tree
+	inputs chan syncer.Input     // holds one: a second ParentMoved says nothing new
+	view   *parentView           // of an L1 with layers: what they know of it
+	layers []chan<- syncer.Input // and where they are told that it has moved
+	l1     *parentView           // of a layer: its L1
+	seek   chan<- syncer.Input   // and where it is asked for what it does not have
+}
+
+func (c *followed) run(ctx context.Context, notify func(Progress)) error {
 	var salt [16]byte
 	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
-	return p2p.Run(ctx, p2p.Config{
-		Codec: codecOf(s.Chain),
-		Agent: s.Agent,
-		Peers: s.Peers,
-		Log:   s.Log.With("chain", rules.Name),
-	}, syncer.New(tree, salt), chain, notify)
+	machine := syncer.New(c.tree, salt)
+	c.cfg.Sink = c.carryOut
+	return p2p.Run(ctx, c.cfg, machine, func(r p2p.Report) {
+		status := machine.Status()
+		c.follow(&status)
+		notify(Progress{Chain: c.params.Name, Status: status, Report: r})
+	})
+}
+
+// follow tells the layers of their L1's moves, and corrects what a layer says of itself.
+func (c *followed) follow(status *syncer.Status) {
+	if c.view != nil && c.view.update(c.tree, c.chain, status.Synced, time.Now()) {
+		c.tellLayers()
+	}
+	if c.l1 != nil && status.Synced && !c.l1.Synced() {
+		status.Synced, status.Waiting = false, "its L1 to be synced"
+	}
+}
+
+// carryOut makes durable what the machine wants stored.
+func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
+	switch out := out.(type) {
+	case syncer.Store:
+		return nil, c.chain.Apply(out.Change)
+	case syncer.StoreFilters:
+		return nil, c.chain.AppendFilters(out.From, out.Headers, out.Filters)
+	case syncer.CutFilters:
+		return nil, c.chain.CutFilters(out.To)
+	case syncer.Missing:
+		select {
+		case c.seek <- syncer.Seek{Block: out.Parent}:
+		default: // it is asked for again when the L1 has moved
+		}
+	case syncer.Stray:
+		return c.stray(out.Header), nil
+	}
+	return nil, nil
+}
+
+// stray takes a header off the L1's best chain, and seeks the one below where that is not
+// known. One that breaks a rule is nobody's fault but its layer peer's, who named it.
+func (c *followed) stray(h spv.Header) []syncer.Input {
+	if c.view == nil {
+		return nil
+	}
+	switch err := c.view.addStray(h, uint32(time.Now().Unix())); {
+	case err == nil:
+		c.tellLayers()
+	case errors.Is(err, errLoose):
+		return []syncer.Input{syncer.Seek{Block: h.Prev()}}
+	default:
+		c.cfg.Log.Warn("a layer's proof builds on a block that is not valid", "block", h.ID(), "error", err)
+	}
+	return nil
+}
+
+func (c *followed) tellLayers() {
+	for _, layer := range c.layers {
+		select {
+		case layer <- syncer.ParentMoved{}:
+		default: // it has not yet taken the last one
+		}
+	}
 }

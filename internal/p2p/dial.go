@@ -5,15 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"time"
 
-	"github.com/layeredpow/lamina/spv/msg"
-	"github.com/layeredpow/lamina/spv/syncer"
+	"github.com/layeredpow/lamina/internal/p2p/book"
 )
 
-// banTime is how long a peer that broke a rule is left alone.
-const banTime = 24 * time.Hour
+const (
+	firstBackOff = time.Second
+	mostBackOff  = time.Minute
+	dialTime     = 15 * time.Second
+	proxyTime    = time.Minute // a circuit to an onion service takes its time
+	// settled is how long a connection must have lasted for the next failure to count
+	// as the first again.
+	settled = time.Minute
+	// banTime is how long a peer that broke a rule is left alone.
+	banTime = 24 * time.Hour
+)
 
 // banned ends a connection whose peer broke a rule that no honest peer breaks.
 type banned struct{ reason error }
@@ -23,11 +30,8 @@ func (b *banned) Unwrap() error { return b.reason }
 
 // dialer keeps one address connected.
 type dialer struct {
-	cfg     *Config
+	*host
 	address string
-	nonce   uint64
-	ids     <-chan syncer.Peer
-	events  chan<- event
 }
 
 // keep connects again and again, waiting longer after each failure, until the context
@@ -36,12 +40,12 @@ func (d *dialer) keep(ctx context.Context) {
 	wait := firstBackOff
 	for ctx.Err() == nil {
 		began := time.Now()
-		link, err := d.connect(ctx)
+		k, err := d.connect(ctx, d.address, book.Addr{})
 		if err == nil {
-			err = link.serve(ctx, &d.cfg.Codec, d.events)
+			err = k.serve(ctx)
 		}
 		err = fmt.Errorf("%s: %w", d.address, err)
-		if !deliver(ctx, d.events, event{link: link, err: err}) {
+		if !deliver(ctx, d.events, event{kind: ended, link: k, err: err}) {
 			return
 		}
 		var ban *banned
@@ -51,7 +55,7 @@ func (d *dialer) keep(ctx context.Context) {
 		case time.Since(began) > settled:
 			wait = firstBackOff
 		}
-		d.cfg.Log.Debug("peer gone", "peer", d.address, "reason", err, "again in", wait)
+		d.cfg.Log.Debug("peer gone", "reason", err, "again in", wait)
 		if !sleep(ctx, wait+rand.N(wait/4)) {
 			return
 		}
@@ -59,32 +63,35 @@ func (d *dialer) keep(ctx context.Context) {
 	}
 }
 
-// connect dials and shakes hands.
-func (d *dialer) connect(ctx context.Context) (*link, error) {
-	dial := d.cfg.Dial
-	if dial == nil {
-		dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
-		}
+// connect dials and shakes hands. Sought is the address if the book chose it.
+func (h *host) connect(ctx context.Context, address string, sought book.Addr) (*link, error) {
+	dial := h.cfg.Dial
+	switch {
+	case dial != nil:
+	case h.cfg.Proxy != "":
+		dial = through(h.cfg.Proxy)
+	default:
+		dial = direct
 	}
-	timed, cancel := context.WithTimeout(ctx, dialTime)
+	timed, cancel := context.WithTimeout(ctx, h.dialTime())
 	defer cancel()
-	conn, err := dial(timed, d.address)
+	conn, err := dial(timed, address)
 	if err != nil {
 		return nil, err
 	}
-	version, err := greet(ctx, conn, &d.cfg.Codec, d.cfg.Agent, d.nonce, time.Now())
-	if err != nil {
+	k := newLink(h, conn, address, sought, false)
+	if err := k.greet(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	select {
-	case id := <-d.ids:
-		return &link{id: id, address: d.address, conn: conn, version: version, out: make(chan msg.Message, sendQueue)}, nil
-	case <-ctx.Done():
-		_ = conn.Close()
-		return nil, context.Cause(ctx)
+	return k, nil
+}
+
+func (h *host) dialTime() time.Duration {
+	if h.cfg.Proxy != "" {
+		return proxyTime
 	}
+	return dialTime
 }
 
 // sleep waits and reports whether the context is still alive.

@@ -1,12 +1,9 @@
 package p2p
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -20,61 +17,85 @@ const (
 	handshakeTime = 15 * time.Second
 	// oldestVersion is the least protocol version that we talk to: it knows sendheaders.
 	oldestVersion = 70012
-	// maxGreetings bounds what a peer may say before it says verack.
+	// extendedVersion is the least that knows wtxidrelay and sendaddrv2.
+	extendedVersion = 70016
+	// maxGreetings bounds what a peer may say before it says verack, maxGreeting each in
+	// bytes.
 	maxGreetings = 20
+	maxGreeting  = 4 << 10
 )
 
-// ErrSelf: the other end is this very program.
-var ErrSelf = errors.New("connected to ourselves")
+// errSelf: the other end is this very program.
+var errSelf = errors.New("connected to ourselves")
 
-// greet introduces us to a peer and waits until it has done the same. It returns the
-// peer's version message. Nonce is what we recognise ourselves by.
-func greet(ctx context.Context, c net.Conn, codec *msg.Codec, agent string, nonce uint64, now time.Time) (*wire.MsgVersion, error) {
-	if err := c.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+// greet introduces us to a peer and waits until it has done the same. Whoever dialled
+// speaks first.
+func (k *link) greet(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, handshakeTime, fmt.Errorf("no handshake within %s", handshakeTime))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = k.conn.Close() })
 	defer stop()
-	if err := send(c, codec, ourVersion(c, agent, nonce, now)); err != nil {
-		return nil, err
+	err := k.shake()
+	if ctx.Err() != nil || !stop() {
+		return context.Cause(ctx)
 	}
-	var theirs *wire.MsgVersion
+	return err
+}
+
+func (k *link) shake() error {
+	if !k.inbound {
+		if err := k.writeOne(k.ourVersion()); err != nil {
+			return err
+		}
+	}
+	k.in.most = maxGreeting
+	defer func() { k.in.most = 0 }()
+	theirs := false
 	for range maxGreetings {
-		m, _, err := receive(c, codec)
+		m, _, err := k.in.next()
+		k.in.release()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		switch m := m.(type) {
 		case *wire.MsgVersion:
-			if theirs != nil {
-				return nil, errors.New("a second version message")
+			if k.version != nil {
+				return errors.New("a second version message")
 			}
-			if err := acceptable(m, nonce); err != nil {
-				return nil, err
+			if err := k.acceptable(m); err != nil {
+				return err
 			}
-			theirs = m
-			if err := answerVersion(c, codec, m); err != nil {
-				return nil, err
+			k.version = m
+			if err := k.answerVersion(); err != nil {
+				return err
 			}
+		case *wire.MsgWTxIdRelay:
+			theirs = true
+		case *wire.MsgSendAddrV2:
+			k.addrV2 = true
 		case *wire.MsgVerAck:
-			if theirs == nil {
-				return nil, errors.New("verack before version")
+			if k.version == nil {
+				return errors.New("verack before version")
 			}
-			if !stop() {
-				return nil, context.Cause(ctx)
-			}
-			return theirs, c.SetDeadline(time.Time{})
+			k.wtxid = theirs && k.extended()
+			return nil
 		}
 	}
-	return nil, fmt.Errorf("no verack within %d messages", maxGreetings)
+	return fmt.Errorf("no verack within %d messages", maxGreetings)
 }
 
-func ourVersion(c net.Conn, agent string, nonce uint64, now time.Time) *wire.MsgVersion {
-	v := wire.NewMsgVersion(&wire.NetAddress{}, address(c.RemoteAddr()), nonce, 0)
-	v.ProtocolVersion = msg.Version
-	v.Timestamp = time.Unix(now.Unix(), 0)
-	v.UserAgent = agent
-	v.DisableRelayTx = true
+func (k *link) ourVersion() *wire.MsgVersion {
+	cfg := &k.host.cfg
+	height := int32(0)
+	if cfg.Height != nil {
+		height = cfg.Height()
+	}
+	v := wire.NewMsgVersion(&wire.NetAddress{Services: cfg.Services}, address(k.conn.RemoteAddr()), k.host.nonce, height)
+	v.ProtocolVersion = int32(cfg.Protocol)
+	v.Services = cfg.Services
+	v.Timestamp = time.Unix(time.Now().Unix(), 0)
+	v.UserAgent = cfg.Agent
+	v.DisableRelayTx = !cfg.Relay
 	return v
 }
 
@@ -85,9 +106,9 @@ func address(a net.Addr) *wire.NetAddress {
 	return &wire.NetAddress{}
 }
 
-func acceptable(v *wire.MsgVersion, nonce uint64) error {
-	if v.Nonce == nonce {
-		return ErrSelf
+func (k *link) acceptable(v *wire.MsgVersion) error {
+	if v.Nonce == k.host.nonce {
+		return errSelf
 	}
 	if v.ProtocolVersion < oldestVersion {
 		return fmt.Errorf("protocol version %d, want at least %d", v.ProtocolVersion, oldestVersion)
@@ -95,51 +116,24 @@ func acceptable(v *wire.MsgVersion, nonce uint64) error {
 	return nil
 }
 
-// answerVersion announces what has to be said between version and verack.
-func answerVersion(c net.Conn, codec *msg.Codec, theirs *wire.MsgVersion) error {
+// extended tells whether both sides speak a version that knows wtxidrelay.
+func (k *link) extended() bool {
+	return min(uint32(k.version.ProtocolVersion), k.host.cfg.Protocol) >= extendedVersion
+}
+
+// answerVersion says what has to be said between their version and verack.
+func (k *link) answerVersion() error {
 	var answers []msg.Message
-	if theirs.ProtocolVersion >= 70016 {
+	if k.inbound {
+		answers = append(answers, k.ourVersion())
+	}
+	if k.extended() {
 		answers = append(answers, &wire.MsgWTxIdRelay{}, &wire.MsgSendAddrV2{})
 	}
 	for _, m := range append(answers, &wire.MsgVerAck{}) {
-		if err := send(c, codec, m); err != nil {
+		if err := k.writeOne(m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func send(w io.Writer, codec *msg.Codec, m msg.Message) error {
-	b, err := codec.Encode(nil, m)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(b)
-	return err
-}
-
-// receive reads one message: the frame first, and the payload only if the frame is sound.
-func receive(r io.Reader, codec *msg.Codec) (msg.Message, int, error) {
-	var head [msg.FrameSize]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, 0, err
-	}
-	frame, err := codec.ParseFrame(&head)
-	if err != nil {
-		return nil, 0, err
-	}
-	// The buffer grows with what arrives: a mere announcement costs no memory.
-	var body bytes.Buffer
-	if _, err := io.CopyN(&body, r, int64(frame.Length)); err != nil {
-		return nil, 0, fmt.Errorf("message %s: %w", frame.Command, err)
-	}
-	payload := body.Bytes()
-	if err := frame.Verify(payload); err != nil {
-		return nil, 0, err
-	}
-	m, err := codec.Decode(frame.Command, payload)
-	return m, msg.FrameSize + len(payload), err
-}
-
-// nonceFrom makes a version nonce of random bytes.
-func nonceFrom(b [8]byte) uint64 { return binary.LittleEndian.Uint64(b[:]) }

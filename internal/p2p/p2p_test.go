@@ -142,22 +142,32 @@ func (f *fake) headers(m *wire.MsgGetHeaders) *wire.MsgHeaders {
 	return answer
 }
 
+// memory is a store that counts.
 type memory struct{ headers int }
 
-func (m *memory) Apply(c spv.Change) error {
-	m.headers += len(c.Headers) - c.Undo
-	return nil
+func (m *memory) keep(out syncer.Output) ([]syncer.Input, error) {
+	if out, ok := out.(syncer.Store); ok {
+		m.headers += len(out.Change.Headers) - out.Change.Undo
+	}
+	return nil, nil
+}
+
+// progress is what Run and the machine tell.
+type progress struct {
+	syncer.Status
+	Report
 }
 
 // until runs the machine against peers until a report satisfies done.
-func until(t *testing.T, r *spv.Rules, store Store, done func(Report) bool, peers ...string) Report {
+func until(t *testing.T, r *spv.Rules, store *memory, done func(progress) bool, peers ...string) progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	var last Report
-	cfg := Config{Codec: codec, Agent: "/test/", Peers: peers, Log: slog.New(slog.DiscardHandler)}
-	err := Run(ctx, cfg, syncer.New(spv.NewTree(r), [16]byte{}), store, func(rep Report) {
-		if last = rep; done(rep) {
+	var last progress
+	cfg := Config{Codec: codec, Agent: "/test/", Peers: peers, Log: slog.New(slog.DiscardHandler), Sink: store.keep}
+	machine := syncer.New(spv.NewTree(r), [16]byte{})
+	err := Run(ctx, cfg, machine, func(rep Report) {
+		if last = (progress{machine.Status(), rep}); done(last) {
 			cancel()
 		}
 	})
@@ -174,7 +184,7 @@ func TestSync(t *testing.T) {
 	r := rules()
 	f := listen(t, &fake{chain: chain(r, 4500, 1), genesis: r.Genesis.ID()})
 	var store memory
-	got := until(t, r, &store, func(rep Report) bool { return rep.Synced }, f.Addr().String())
+	got := until(t, r, &store, func(rep progress) bool { return rep.Synced }, f.Addr().String())
 	if got.Tip.Height != 4500 || got.Tip.Hash != f.chain[4499].ID() || store.headers != 4500 || got.Received < 4500*81 {
 		t.Fatalf("%+v with %d stored", got, store.headers)
 	}
@@ -186,7 +196,7 @@ func TestHangUp(t *testing.T) {
 	r := rules()
 	f := listen(t, &fake{chain: chain(r, 4500, 1), genesis: r.Genesis.ID(), hangUp: 1})
 	var store memory
-	got := until(t, r, &store, func(rep Report) bool { return rep.Tip.Height == 4500 }, f.Addr().String())
+	got := until(t, r, &store, func(rep progress) bool { return rep.Tip.Height == 4500 }, f.Addr().String())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dialled < 2 || store.headers != 4500 {
@@ -214,7 +224,7 @@ func TestTrouble(t *testing.T) {
 		"work: got":                    listen(t, &fake{chain: bad, genesis: r.Genesis.ID()}).Addr().String(),
 		"refused":                      nobody,
 	} {
-		rep := until(t, r, &memory{}, func(rep Report) bool { return strings.Contains(rep.Trouble, want) }, address)
+		rep := until(t, r, &memory{}, func(rep progress) bool { return strings.Contains(rep.Trouble, want) }, address)
 		if rep.Synced || !strings.Contains(rep.Trouble, address) {
 			t.Errorf("%s: %+v", want, rep)
 		}
@@ -238,23 +248,21 @@ func TestGarbage(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	rep := until(t, rules(), &memory{}, func(rep Report) bool { return strings.Contains(rep.Trouble, "magic 48545450") }, l.Addr().String())
-	if rep.Peers != 0 {
+	rep := until(t, rules(), &memory{}, func(rep progress) bool { return strings.Contains(rep.Trouble, "magic 48545450") }, l.Addr().String())
+	if rep.Outbound != 0 {
 		t.Fatalf("%+v", rep)
 	}
 }
 
 var errFull = errors.New("disk full")
 
-type full struct{}
-
-func (full) Apply(spv.Change) error { return errFull }
-
-func TestStoreFails(t *testing.T) {
+// TestSinkFails: what cannot be made durable ends the loop.
+func TestSinkFails(t *testing.T) {
 	r := rules()
 	f := listen(t, &fake{chain: chain(r, 10, 1), genesis: r.Genesis.ID()})
 	cfg := Config{Codec: codec, Agent: "/test/", Peers: []string{f.Addr().String()}, Log: slog.New(slog.DiscardHandler)}
-	err := Run(context.Background(), cfg, syncer.New(spv.NewTree(r), [16]byte{}), full{}, func(Report) {})
+	cfg.Sink = func(syncer.Output) ([]syncer.Input, error) { return nil, errFull }
+	err := Run(context.Background(), cfg, syncer.New(spv.NewTree(r), [16]byte{}), nil)
 	if !errors.Is(err, errFull) {
 		t.Fatalf("got %v", err)
 	}

@@ -1,93 +1,169 @@
-// Package p2p connects to peers and drives one synchronisation machine: it dials, frames,
-// times out and carries out what the machine says. It decides nothing about chains.
+// Package p2p speaks with peers for one machine: it dials and listens, shakes hands,
+// frames, times out, bans and carries out what the machine says. It decides nothing
+// about chains, transactions or money.
 package p2p
 
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/layeredpow/lamina/spv"
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/p2p/book"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
-const (
-	firstBackOff = time.Second
-	mostBackOff  = time.Minute
-	dialTime     = 15 * time.Second
-	// settled is how long a connection must have lasted for the next failure to count
-	// as the first again.
-	settled = time.Minute
-)
+// Machine decides what to do about what happens: a light client's syncer.Machine, or a
+// node's. Run is its only user while it runs.
+type Machine interface {
+	Step(now time.Time, in syncer.Input) []syncer.Output
+}
 
 // Config says what to connect to, and how.
 type Config struct {
-	Codec msg.Codec
-	Agent string   // user agent, such as "/Lamina:0.1.0/"
-	Peers []string // addresses host:port that are kept connected
-	Log   *slog.Logger
-	// Dial opens a connection; nil dials TCP directly.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
-}
+	Codec    msg.Codec
+	Agent    string           // user agent, such as "/Lamina:0.1.0/"
+	Protocol uint32           // protocol version to announce; 0: msg.Version
+	Services wire.ServiceFlag // to announce
+	Relay    bool             // peers may announce transactions to us
+	// Height returns the height to announce; nil announces 0. It is called from many
+	// goroutines.
+	Height func() int32
+	Log    *slog.Logger
 
-// Store makes changes of the best chain durable before Apply returns.
-type Store interface {
-	Apply(spv.Change) error
+	// Peers are addresses host:port that are kept connected.
+	Peers []string
+	// Seek finds more peers; nil: none but those named are dialled.
+	Seek *Seek
+	// Book is the file of the address book, of this loop alone; empty: it is kept in memory.
+	Book string
+	// Proxy is the host:port of a SOCKS5 proxy for all connections that we make. Then it
+	// resolves all names, too, and onion services can be dialled.
+	Proxy string
+	// Dial opens a connection; nil dials TCP, through the proxy if there is one.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+
+	// Listen accepts connections; nil: none. Run closes it.
+	Listen net.Listener
+	// Inbound is how many accepted connections are kept; 0: DefaultInbound.
+	Inbound int
+	// Upload bounds what is sent; nil: nothing does.
+	Upload *Upload
+
+	// Inputs brings the machine what does not come from peers, such as ParentMoved. It
+	// may be nil and is never closed.
+	Inputs <-chan syncer.Input
+	// Sink carries out every output but Send, Drop and Again, in order, and before any
+	// Send that comes after it. The inputs that it returns are the machine's next: they
+	// come before any other, once all outputs of the step are carried out. It is called
+	// on the loop that drives the machine; its error ends Run. Nil: such outputs are lost.
+	Sink func(syncer.Output) ([]syncer.Input, error)
 }
 
 // Report is what Run tells from time to time.
 type Report struct {
-	syncer.Status
-	Received int64  // bytes, since the start
-	Trouble  string // what went wrong last with a peer, in words; empty while connected
+	Outbound, Inbound int    // connections after their handshakes
+	Received, Sent    int64  // bytes, since the start
+	Trouble           string // what went wrong last with an outbound peer, in words; empty while one is connected
 }
 
-// Run follows one chain until the context ends, and then waits for everything that it
-// started. Notify is called after every step; it must not block. An error of the store
-// ends it.
-func Run(ctx context.Context, cfg Config, m *syncer.Machine, store Store, notify func(Report)) error {
+// Run drives the machine until the context ends, and then waits for everything that it
+// started. Notify, which may be nil, is called on the loop after every step, when the
+// machine may be read; it must not block.
+//
+// Run answers pings. It exchanges addresses (addr, addrv2, getaddr) if there is a Book or a
+// Seek, else these go to the machine, as all other messages do.
+func Run(ctx context.Context, cfg Config, m Machine, notify func(Report)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := &loop{cfg: cfg, machine: m, store: store, notify: notify, events: make(chan event), links: map[syncer.Peer]*link{}}
-	var wait sync.WaitGroup
-	var seed [8]byte
-	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
-	ids := make(chan syncer.Peer)
-	wait.Go(func() { count(ctx, ids) })
+	l := newLoop(cfg, m, notify)
 	for _, address := range cfg.Peers {
-		d := &dialer{cfg: &l.cfg, address: address, nonce: nonceFrom(seed), ids: ids, events: l.events}
-		wait.Go(func() { d.keep(ctx) })
+		d := &dialer{host: l.host, address: address}
+		l.wait.Go(func() { d.keep(ctx) })
+	}
+	if cfg.Seek != nil {
+		s := &seeker{l.host}
+		known, _ := l.book.Len()
+		l.wait.Go(func() { s.sow(ctx, known == 0) })
+		for range l.cfg.Seek.Peers {
+			l.wait.Go(func() { s.keep(ctx) })
+		}
+	}
+	if cfg.Listen != nil {
+		l.wait.Go(func() { l.accept(ctx) })
 	}
 	err := l.run(ctx)
+	l.saveBook()
 	cancel(errStopped)
-	wait.Wait()
+	l.wait.Wait()
 	return err
 }
 
-// count hands out peer names, each once.
-func count(ctx context.Context, ids chan<- syncer.Peer) {
-	for id := syncer.Peer(1); ; id++ {
-		select {
-		case ids <- id:
-		case <-ctx.Done():
-			return
-		}
-	}
+// host is what all connections of a loop share.
+type host struct {
+	cfg    Config
+	nonce  uint64 // of our version messages: what we recognise ourselves by
+	events chan event
+	wait   sync.WaitGroup
+	sent   atomic.Int64
+	linked atomic.Int64 // outbound connections
+	memory room
 }
 
-// loop owns the machine and the store.
+// loop owns the machine and all that is decided about connections.
 type loop struct {
-	cfg     Config
-	machine *syncer.Machine
-	store   Store
+	*host
+	machine Machine
 	notify  func(Report)
-	events  chan event
+	last    syncer.Peer // name given last
 	links   map[syncer.Peer]*link
+	guests  []*guest
+	book    *book.Book
+	saved   time.Time
+	anchors []book.Addr        // to dial first
+	busy    map[book.Addr]bool // handed out to dial
+	random  *mathrand.Rand
+	seed    maphash.Seed
 	report  Report
+}
+
+func newLoop(cfg Config, m Machine, notify func(Report)) *loop {
+	if cfg.Protocol == 0 {
+		cfg.Protocol = msg.Version
+	}
+	if cfg.Inbound == 0 {
+		cfg.Inbound = DefaultInbound
+	}
+	if cfg.Sink == nil {
+		cfg.Sink = func(syncer.Output) ([]syncer.Input, error) { return nil, nil }
+	}
+	if notify == nil {
+		notify = func(Report) {}
+	}
+	if cfg.Seek != nil {
+		seek := *cfg.Seek
+		if seek.Peers == 0 {
+			seek.Peers = DefaultOutbound
+		}
+		cfg.Seek = &seek
+	}
+	var seed [40]byte
+	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
+	h := &host{cfg: cfg, nonce: binary.LittleEndian.Uint64(seed[:]), events: make(chan event), memory: room{most: maxIncoming}}
+	l := &loop{host: h, machine: m, notify: notify, links: map[syncer.Peer]*link{}, busy: map[book.Addr]bool{},
+		random: mathrand.New(mathrand.NewChaCha8([32]byte(seed[8:]))), seed: maphash.MakeSeed()}
+	l.openBook()
+	return l
 }
 
 func (l *loop) run(ctx context.Context) error {
@@ -100,85 +176,201 @@ func (l *loop) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			err = l.step(syncer.Tick{})
+			if time.Since(l.saved) > saveEvery {
+				l.saveBook()
+			}
+			err = l.step(ctx, syncer.Tick{})
 		case e := <-l.events:
-			err = l.handle(e)
+			err = l.handle(ctx, e)
+		case in := <-l.cfg.Inputs:
+			err = l.step(ctx, in)
 		}
 		if err != nil {
 			return err
 		}
-		l.tell()
 	}
 }
 
 func (l *loop) tell() {
-	l.report.Status = l.machine.Status()
+	l.report.Sent = l.sent.Load()
 	l.notify(l.report)
 }
 
-func (l *loop) handle(e event) error {
-	id := syncer.Peer(0)
-	if e.link != nil {
-		id = e.link.id
+// handle follows what a connection tells.
+func (l *loop) handle(ctx context.Context, e event) error {
+	switch e.kind {
+	case arrived:
+		l.admit(ctx, e.conn)
+		return nil
+	case wanted:
+		e.reply <- l.choose()
+		return nil
+	case told:
+		l.learn(e.entries, e.source, true)
+		return nil
+	case greeted:
+		return l.greeted(ctx, e.link)
+	case ended:
+		return l.ended(ctx, e)
 	}
-	switch {
-	case e.err != nil:
-		l.report.Trouble = e.err.Error()
-		if id == 0 || l.links[id] == nil {
-			return nil // it was never connected, or we dropped it
-		}
-		delete(l.links, id)
-		return l.step(syncer.Disconnected{Peer: id})
-	case e.message == nil:
-		l.links[id] = e.link
-		l.report.Trouble = ""
-		l.cfg.Log.Info("connected", "peer", e.link.address, "agent", e.link.version.UserAgent, "height", e.link.version.LastBlock)
-		return l.step(syncer.Connected{Peer: id, Height: e.link.version.LastBlock})
-	case l.links[id] == nil:
+	k := e.link
+	if l.links[k.id] == nil {
 		return nil // a last word of one that we dropped
-	default:
-		l.report.Received += int64(e.bytes)
-		return l.step(syncer.Received{Peer: id, Message: e.message})
+	}
+	if e.kind == drained {
+		return l.step(ctx, syncer.Drained{Peer: k.id})
+	}
+	l.report.Received += int64(e.bytes)
+	switch e.message.(type) {
+	case *msg.Block, *msg.Tx, *msg.Headers, *wire.MsgCFilter:
+		if k.asked > 0 {
+			k.asked, k.useful = k.asked-1, time.Now()
+		}
+	}
+	if l.gossip(k, e.message) {
+		return nil
+	}
+	return l.step(ctx, syncer.Received{Peer: k.id, Message: e.message})
+}
+
+func (l *loop) greeted(ctx context.Context, k *link) error {
+	v := k.version
+	if k.inbound {
+		i := slices.IndexFunc(l.guests, func(g *guest) bool { return g.conn == k.conn })
+		if i < 0 {
+			return nil // it was turned out
+		}
+		l.guests[i].link = k
+		l.report.Inbound++
+	} else {
+		if a, err := book.Parse(k.address); err == nil {
+			l.book.Works(a, v.Services, time.Now())
+		}
+		if k.sought != (book.Addr{}) && v.Services&l.cfg.Seek.Want != l.cfg.Seek.Want {
+			k.end(fmt.Errorf("it serves %v, want %v", v.Services, l.cfg.Seek.Want))
+			return nil
+		}
+		l.report.Outbound++
+		l.report.Trouble = ""
+		l.linked.Add(1)
+		if l.gossips() {
+			k.tokens = tellAsked
+			k.queue(&wire.MsgGetAddr{})
+		}
+	}
+	l.last++
+	k.id = l.last
+	l.links[k.id] = k
+	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "agent", v.UserAgent, "height", v.LastBlock)
+	return l.step(ctx, syncer.Connected{
+		Peer: k.id, Address: k.address, Inbound: k.inbound, Version: uint32(v.ProtocolVersion), Agent: v.UserAgent,
+		Services: v.Services, Height: v.LastBlock, Wants: !v.DisableRelayTx, Relay: l.cfg.Relay, WTxID: k.wtxid,
+	})
+}
+
+func (l *loop) ended(ctx context.Context, e event) error {
+	delete(l.busy, e.sought)
+	if e.conn != nil {
+		l.forgetGuest(e.conn)
+	} else {
+		l.report.Trouble = e.err.Error()
+	}
+	if e.link == nil || l.links[e.link.id] == nil {
+		l.tell()
+		return nil // it was never connected, or we dropped it
+	}
+	l.unlink(e.link)
+	return l.step(ctx, syncer.Disconnected{Peer: e.link.id})
+}
+
+func (l *loop) unlink(k *link) {
+	delete(l.links, k.id)
+	if k.inbound {
+		l.report.Inbound--
+	} else {
+		l.report.Outbound--
+		l.linked.Add(-1)
 	}
 }
 
 // step hands the machine an input and carries its outputs out, in order, until nothing
-// is left to resume.
-func (l *loop) step(in syncer.Input) error {
-	for in != nil {
-		outputs := l.machine.Step(time.Now(), in)
-		in = nil
-		for _, out := range outputs {
+// is left to answer or to resume.
+func (l *loop) step(ctx context.Context, in syncer.Input) error {
+	for next := []syncer.Input{in}; len(next) > 0 && ctx.Err() == nil; {
+		in, next = next[0], next[1:]
+		again := false
+		for _, out := range l.machine.Step(time.Now(), in) {
 			switch out := out.(type) {
-			case syncer.Store:
-				if err := l.store.Apply(out.Change); err != nil {
-					return err
-				}
 			case syncer.Send:
-				if link := l.links[out.Peer]; link != nil {
-					link.queue(out.Message)
-				}
+				l.send(out)
 			case syncer.Drop:
 				l.drop(out)
 			case syncer.Again:
-				in = syncer.Resume{}
+				again = true
+			default:
+				answers, err := l.cfg.Sink(out)
+				if err != nil {
+					return err
+				}
+				next = append(next, answers...)
 			}
 		}
+		if again {
+			next = append(next, syncer.Resume{})
+		}
+		l.tell()
 	}
 	return nil
 }
 
-func (l *loop) drop(d syncer.Drop) {
-	link := l.links[d.Peer]
-	if link == nil {
+func (l *loop) send(s syncer.Send) {
+	k := l.links[s.Peer]
+	if k == nil || k.ending {
 		return
 	}
-	delete(l.links, d.Peer)
-	l.report.Trouble = fmt.Sprintf("%s: %v", link.address, d.Err)
-	l.cfg.Log.Warn("peer dropped", "peer", link.address, "reason", d.Err, "ban", d.Ban)
+	switch m := s.Message.(type) {
+	case *wire.MsgGetData:
+		k.asked += len(m.InvList)
+	case *wire.MsgGetCFilters:
+		k.asked++
+	}
+	k.queue(s.Message)
+	if k.waiting.Load() > sendBusy {
+		l.relieve()
+	}
+}
+
+// relieve ends the connection for which the most waits, when too much waits for all.
+func (l *loop) relieve() {
+	var total, most int64
+	var fullest *link
+	for _, k := range l.links {
+		if k.ending {
+			continue
+		}
+		waiting := k.waiting.Load()
+		total += waiting
+		if fullest == nil || waiting > most {
+			fullest, most = k, waiting
+		}
+	}
+	if total > sendTotal {
+		fullest.ending = true
+		fullest.end(fmt.Errorf("%d bytes wait for all peers, at most %d may, and %d of them for this one", total, sendTotal, most))
+	}
+}
+
+func (l *loop) drop(d syncer.Drop) {
+	k := l.links[d.Peer]
+	if k == nil {
+		return
+	}
+	l.unlink(k)
+	l.cfg.Log.Warn("peer dropped", "peer", k.address, "reason", d.Err, "ban", d.Ban)
 	if d.Ban {
-		link.end(&banned{reason: d.Err})
+		l.ban(k, d.Err)
+		k.end(&banned{reason: d.Err})
 	} else {
-		link.end(d.Err)
+		k.end(d.Err)
 	}
 }

@@ -1,0 +1,276 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/p2p/book"
+	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/syncer"
+)
+
+const (
+	// pingEvery is how often a peer is asked for a sign of life.
+	pingEvery = 2 * time.Minute
+	// writeTime is how long a peer may take to take one message.
+	writeTime = 3 * time.Minute
+	// sendQueue is how many messages may wait for a peer that does not read, sendMost how
+	// many bytes, and sendTotal how many for all peers. A node asks for up to 16 blocks at
+	// a time.
+	sendQueue = 4096
+	sendMost  = 64 << 20
+	sendTotal = 256 << 20
+	// sendBusy is how many bytes may wait before the peer's own messages do, too: who
+	// does not take answers has no more questions answered.
+	sendBusy = 1 << 20
+)
+
+// link is one connection after the handshake. One goroutine reads, one writes; both
+// report to the loop, which alone decides.
+type link struct {
+	id      syncer.Peer
+	address string
+	conn    net.Conn
+	inbound bool
+	sought  book.Addr // what the book chose; zero for peers that the user named and guests
+	since   time.Time
+	version *wire.MsgVersion
+	wtxid   bool // both sides said wtxidrelay
+	addrV2  bool // it said sendaddrv2
+	host    *host
+	in      *reader
+
+	out     chan msg.Message
+	waiting atomic.Int64  // bytes in out, nearly
+	room    chan struct{} // filled when they are few again
+	pinged  atomic.Int64  // when the last ping left, since the connection began
+	quick   atomic.Int64  // least time of an answer to a ping; 0: none
+	end     context.CancelCauseFunc
+
+	// Of the loop alone.
+	asked    int       // things it was asked for
+	useful   time.Time // when it last brought one
+	tokens   float64   // addresses that it may tell
+	tokensAt time.Time
+	toldAll  bool // it was told addresses
+	ending   bool // it holds too much
+}
+
+func newLink(h *host, conn net.Conn, address string, sought book.Addr, inbound bool) *link {
+	now := time.Now()
+	return &link{host: h, conn: conn, address: address, inbound: inbound, sought: sought, since: now, tokensAt: now, tokens: 1,
+		in: newReader(h, conn, inbound), out: make(chan msg.Message, sendQueue), room: make(chan struct{}, 1)}
+}
+
+// read hands every message to the loop until the connection ends.
+func (k *link) read(ctx context.Context) error {
+	defer k.in.release()
+	for {
+		for k.waiting.Load() > sendBusy {
+			select {
+			case <-k.room:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		m, n, err := k.in.next()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *wire.MsgPing:
+			k.queue(wire.NewMsgPong(m.Nonce))
+		case *wire.MsgPong:
+			k.ponged(m.Nonce)
+		case *wire.MsgVersion, *wire.MsgVerAck:
+			return errors.New("a second handshake")
+		default:
+			if !k.deliver(ctx, event{kind: received, link: k, message: m, bytes: n}) {
+				return context.Cause(ctx)
+			}
+		}
+		k.in.release()
+	}
+}
+
+// ping makes a ping. Its nonce is the time, so that no other answer will do.
+func (k *link) ping() msg.Message {
+	at := int64(time.Since(k.since)) | 1
+	k.pinged.Store(at)
+	return wire.NewMsgPing(uint64(at))
+}
+
+// ponged takes the answer to the last ping.
+func (k *link) ponged(nonce uint64) {
+	at := k.pinged.Load()
+	if at == 0 || nonce != uint64(at) {
+		return
+	}
+	took := max(1, int64(time.Since(k.since))-at)
+	if old := k.quick.Load(); old == 0 || took < old {
+		k.quick.Store(took)
+	}
+}
+
+// write sends what is queued, and a ping at once and then now and again.
+func (k *link) write(ctx context.Context) error {
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	if err := k.writeOne(k.ping()); err != nil {
+		return err
+	}
+	for busy := false; ; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+			if err := k.writeOne(k.ping()); err != nil {
+				return err
+			}
+			continue
+		case m := <-k.out:
+			weight := heft(m)
+			if wait := k.host.cfg.Upload.grant(weight, time.Now()); wait > 0 && !sleep(ctx, wait) {
+				return context.Cause(ctx)
+			}
+			if err := k.writeOne(m); err != nil {
+				return err
+			}
+			waiting := k.waiting.Add(-weight)
+			busy = busy || waiting > sendBusy
+			if waiting <= sendBusy {
+				select {
+				case k.room <- struct{}{}:
+				default:
+				}
+			}
+			if busy && waiting == 0 {
+				busy = false
+				if !k.deliver(ctx, event{kind: drained, link: k}) {
+					return context.Cause(ctx)
+				}
+			}
+		}
+	}
+}
+
+// writeOne encodes and sends a message.
+func (k *link) writeOne(m msg.Message) error {
+	b, err := k.host.cfg.Codec.Encode(nil, m)
+	if err != nil {
+		return err
+	}
+	if err := k.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	n, err := k.conn.Write(b)
+	k.host.sent.Add(int64(n))
+	return err
+}
+
+// queue puts a message in line, or ends the connection if the peer does not read.
+func (k *link) queue(m msg.Message) {
+	if waiting := k.waiting.Add(heft(m)); waiting > sendMost {
+		k.end(fmt.Errorf("%d bytes wait and the peer does not read, at most %d may", waiting, sendMost))
+		return
+	}
+	select {
+	case k.out <- m:
+	default:
+		k.end(fmt.Errorf("%d messages wait and the peer does not read", sendQueue))
+	}
+}
+
+// heft returns about how many bytes a message holds in memory.
+func heft(m msg.Message) int64 {
+	n := 100
+	switch m := m.(type) {
+	case *msg.Block:
+		n += len(m.Raw)
+	case *msg.Tx:
+		n += len(m.Raw)
+	case *msg.Headers:
+		for i := range m.Headers {
+			n += 81
+			if m.Headers[i].Aux != nil {
+				n += 1000
+			}
+		}
+	case *wire.MsgCFilter:
+		n += len(m.Data)
+	case *wire.MsgCFHeaders:
+		n += 32 * len(m.FilterHashes)
+	case *wire.MsgCFCheckpt:
+		n += 32 * len(m.FilterHeaders)
+	case *wire.MsgInv:
+		n += 36 * len(m.InvList)
+	case *wire.MsgGetData:
+		n += 36 * len(m.InvList)
+	case *wire.MsgNotFound:
+		n += 36 * len(m.InvList)
+	}
+	return int64(n)
+}
+
+// serve runs a connection until it ends and returns why.
+func (k *link) serve(ctx context.Context) error {
+	ctx, k.end = context.WithCancelCause(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = k.conn.Close() })
+	defer stop()
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		k.end(k.write(ctx))
+	}()
+	if k.deliver(ctx, event{kind: greeted, link: k}) {
+		k.end(k.read(ctx))
+	}
+	<-wrote
+	_ = k.conn.Close()
+	return context.Cause(ctx)
+}
+
+func (k *link) deliver(ctx context.Context, e event) bool { return deliver(ctx, k.host.events, e) }
+
+// event is what a connection tells the loop.
+type event struct {
+	kind    kind
+	conn    net.Conn // arrived, and ended for one that arrived
+	link    *link    // nil before the handshake
+	message msg.Message
+	bytes   int
+	err     error
+	reply   chan<- book.Addr // wanted
+	sought  book.Addr        // ended: what wanted was answered with
+	source  string           // told
+	entries []book.Entry
+}
+
+type kind uint8
+
+const (
+	arrived  kind = iota + 1 // it was accepted
+	greeted                  // it shook hands
+	received                 // it brings a message
+	drained                  // much waited to be sent, and nothing does any longer
+	ended                    // it, or the attempt to connect, is over
+	wanted                   // an address to dial is
+	told                     // a seed tells addresses
+)
+
+func deliver(ctx context.Context, events chan<- event, e event) bool {
+	select {
+	case events <- e:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+var errStopped = errors.New("stopped")
