@@ -196,7 +196,7 @@ func TestHangUp(t *testing.T) {
 	r := rules()
 	f := listen(t, &fake{chain: chain(r, 4500, 1), genesis: r.Genesis.ID(), hangUp: 1})
 	var store memory
-	got := until(t, r, &store, func(rep progress) bool { return rep.Tip.Height == 4500 }, f.Addr().String())
+	got := until(t, r, &store, func(rep progress) bool { return rep.Tip.Height == 4500 && rep.Synced }, f.Addr().String())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dialled < 2 || store.headers != 4500 {

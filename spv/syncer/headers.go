@@ -83,10 +83,6 @@ func (m *Machine) headers(p *peer, run []spv.Sealed) {
 	if !answer && len(run) == 0 {
 		return
 	}
-	if err := linked(run); err != nil {
-		m.drop(p, err, true)
-		return
-	}
 	p.queue = append(p.queue, arrival{run: run, answer: answer})
 	// A short answer is not the end of the chain: some nodes cut messages by size.
 	// Only an empty one, or one with nothing new, is.
@@ -254,9 +250,7 @@ func (m *Machine) next() {
 // add connects headers and reports whether the peer may go on.
 func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	change, err := m.tree.Connect(run, m.unix())
-	if change.Undo > 0 || len(change.Headers) > 0 {
-		m.emit(Store{Change: change})
-	}
+	m.store(change)
 	if change.Undo > 0 {
 		m.undone(change.Tip.Height - int32(len(change.Headers)))
 	}
@@ -267,7 +261,9 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	case errors.Is(err, spv.ErrPending):
 		m.wait(p, run, err)
 	case errors.Is(err, spv.ErrUnknownParent):
-		if p.strange++; p.strange > maxStrange {
+		if err := linked(run); err != nil {
+			m.drop(p, err, true)
+		} else if p.strange++; p.strange > maxStrange {
 			m.drop(p, err, false)
 		} else if p.asked.IsZero() {
 			m.ask(p)

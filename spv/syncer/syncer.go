@@ -65,16 +65,17 @@ type Config struct {
 
 // Machine is the state of one chain's synchronisation. It owns its tree.
 type Machine struct {
-	tree   *spv.Tree
-	salt   [16]byte
-	now    time.Time
-	peers  []*peer // in the order in which they came
-	out    []Output
-	again  bool
-	caught bool // some peer has told all the headers that it knows
-	draws  uint64
-	ids    idCache
-	sought []spv.Hash // headers that Seek asked for, oldest first
+	tree     *spv.Tree
+	salt     [16]byte
+	now      time.Time
+	peers    []*peer // in the order in which they came
+	out      []Output
+	again    bool
+	caught   bool // some peer has told all the headers that it knows
+	draws    uint64
+	ids      idCache
+	sought   []spv.Hash // headers that Seek asked for, oldest first
+	unstored spv.Change // what the tree has and the driver has not yet been told to store
 
 	scan      *scan // nil: headers only
 	claims    *claims
@@ -145,6 +146,7 @@ func (m *Machine) Step(now time.Time, in Input) []Output {
 	case Forget:
 		m.broadcast.forget(in.TxID)
 	}
+	m.rest(in)
 	if m.scan != nil && m.caught {
 		m.work()
 	}

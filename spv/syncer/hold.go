@@ -1,0 +1,41 @@
+package syncer
+
+import "github.com/layeredpow/lamina/spv"
+
+// maxHeld is how many headers are held back while more are coming: making something
+// durable costs the same for one message of headers as for several. It is below every
+// chain's window, so that what the tree has let go of is on disk.
+const maxHeld = 6000
+
+// store has a change of the best chain made durable, together with those that follow it
+// soon if headers are being fetched in bulk.
+func (m *Machine) store(change spv.Change) {
+	if change.Undo == 0 && len(change.Headers) == 0 {
+		return
+	}
+	if change.Undo > 0 || change.Proofs != nil { // proofs are large
+		m.release()
+		m.emit(Store{Change: change})
+		return
+	}
+	m.unstored.Headers, m.unstored.Tip = append(m.unstored.Headers, change.Headers...), change.Tip
+	if len(m.unstored.Headers) >= maxHeld {
+		m.release()
+	}
+}
+
+// rest ends a step: what is held is released unless more is on its way.
+func (m *Machine) rest(in Input) {
+	_, tick := in.(Tick)
+	if tick || m.caught || m.source() == nil {
+		m.release()
+	}
+}
+
+// release has everything made durable.
+func (m *Machine) release() {
+	if len(m.unstored.Headers) > 0 {
+		m.emit(Store{Change: m.unstored})
+		m.unstored = spv.Change{}
+	}
+}
