@@ -31,6 +31,10 @@ var rules = []rule{
 	{pkg: "internal/node/template", pure: true, ours: []string{"spv"}, never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
 	{pkg: "internal/node/work", pure: true, ours: []string{"spv", "internal/node/template"},
 		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
+	{pkg: "internal/node/mempool", pure: true, ours: []string{"spv", "internal/node/consensus", "internal/node/template"},
+		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
+	{pkg: "internal/node/relay", pure: true, ours: []string{"spv", "internal/node/chain", "internal/node/consensus", "internal/node/mempool"},
+		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
 	{pkg: "internal/app", never: []string{fyne}, ours: []string{
 		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p"}}, // not the node: it mines, and the desktop program must not
 	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},

@@ -8,6 +8,7 @@ package auxblock
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,8 +46,10 @@ type Candidate struct {
 	Value    int64    `json:"coinbasevalue"` // base units
 	Bits     string   `json:"bits"`          // compact target, 8 hex digits
 	Height   int32    `json:"height"`
-	Target   string   `json:"target"`  // 64 hex digits as numbers are written, as in getblocktemplate
-	Reversed string   `json:"_target"` // the same bytes the other way round, as merge-mined chains have always given it
+	// Target and OldTarget are the whole target, 64 hex digits in internal byte order, the other way round than in
+	// getblocktemplate: pools of one family of chains read the one, those of the other the other, and both reverse it.
+	Target    string `json:"target"`
+	OldTarget string `json:"_target"`
 }
 
 // Registry gives blocks out and takes proofs. It is safe for concurrent use.
@@ -103,15 +106,13 @@ func (r *Registry) Create(payout []byte, now time.Time) (Candidate, error) {
 }
 
 func (r *Registry) describe(t *template.Template, id spv.Hash) Candidate {
-	target := t.Target.Bytes32()
-	reversed := target
-	for i := range target {
-		reversed[i] = target[len(target)-1-i]
-	}
+	number := t.Target.Bytes32()
+	slices.Reverse(number[:])
+	target := hex.EncodeToString(number[:])
 	return Candidate{
 		Hash: id, ChainID: r.params.AuxPoW.ChainID, Previous: t.Prev, Value: t.Value,
 		Bits: fmt.Sprintf("%08x", t.Bits), Height: t.Height,
-		Target: hex.EncodeToString(target[:]), Reversed: hex.EncodeToString(reversed[:]),
+		Target: target, OldTarget: target,
 	}
 }
 

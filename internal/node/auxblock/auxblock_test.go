@@ -154,7 +154,9 @@ func (p pool) proof(t testing.TB, a answer) string {
 	header := make([]byte, 80)
 	header[3] = 0x20
 	copy(header[36:], sha256d(coinbase))
-	target, _ := new(big.Int).SetString(a.Target, 16)
+	raw, _ := hex.DecodeString(a.Target)
+	slices.Reverse(raw) // as the pools do
+	target := new(big.Int).SetBytes(raw)
 	for n := uint32(0); ; n++ {
 		binary.LittleEndian.PutUint32(header[76:], n)
 		work := sha256d(header)
@@ -181,7 +183,7 @@ func TestCreate(t *testing.T) {
 	if a.ChainID != 0x4c00 || a.Prev != f.tip.Hash.String() || a.Bits != "207fffff" || a.Height != 8 || a.Value <= 0 && f.params.Kind == chains.Issued {
 		t.Fatalf("%+v", a)
 	}
-	if a.Target != "7fffff"+strings.Repeat("00", 29) || a.Old != strings.Repeat("00", 29)+"ffff7f" {
+	if want := strings.Repeat("00", 29) + "ffff7f"; a.Target != want || a.Old != want {
 		t.Fatalf("targets %s and %s", a.Target, a.Old)
 	}
 	if again := create(t, r, payout, noon.Add(Fresh-1)); again != a {
