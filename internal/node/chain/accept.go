@@ -233,7 +233,8 @@ func (c *Chain) ParentMoved(now uint32) (Moved, error) {
 	for _, raw := range c.pool.drain() {
 		// What a peer sent and is refused only now is nobody's fault any more.
 		var refused *spv.CheckError
-		if _, err := c.accept(raw, now); err != nil && !errors.As(err, &refused) {
+		var block *BlockError
+		if _, err := c.accept(raw, now); err != nil && !errors.As(err, &refused) && !errors.As(err, &block) {
 			errs = append(errs, err)
 		}
 	}
