@@ -151,6 +151,7 @@ mylayer.toml:34: [lair]: unknown table here, want one of chain, unit, rules, era
 	{"", `magic = "e14c4410"`, `magic = "e14c44"`, `magic`, `mylayer.toml:%d: p2p.magic = "e14c44": want 8 hex digits in a string`},
 	{"", `port = 29600`, `port = 70000`, `port`, `mylayer.toml:%d: p2p.port = 70000: want an integer from 1 to 65535`},
 	{"", `seeds = []`, `seeds = ["seed one"]`, `seeds`, `mylayer.toml:%d: p2p.seeds = ["seed one"]: want an array of 0 to 32 host names`},
+	{"", `filters = true`, `v2 = 2`, `v2`, `mylayer.toml:%d: p2p.v2 = 2: want true or false`},
 	{"", `filters = true`, `filters = "yes"`, `filters`, `mylayer.toml:%d: p2p.filters = "yes": want true or false`},
 	{"", `p2sh = [196]`, `p2sh = [196, "5"]`, `p2sh`, `mylayer.toml:%d: address.p2sh = [196, "5"]: want an array of 1 to 4 different integers from 0 to 255`},
 	{"", `hrp = "lmy"`, `hrp = "LMY"`, `hrp`, `mylayer.toml:%d: address.hrp = "LMY": want 1 to 20 of a-z and 0-9`},

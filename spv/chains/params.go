@@ -67,6 +67,7 @@ type P2P struct {
 	HeadersSize uint32 // nodes cut headers messages at so many bytes; 0: only at 2000 headers
 	Filters     bool   // nodes commonly serve BIP157 filters
 	Bloom       bool   // nodes commonly serve BIP37 bloom filters
+	V2          bool   // nodes commonly encrypt connections (BIP324)
 }
 
 // Address holds the version bytes of a chain's addresses and keys.

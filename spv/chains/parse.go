@@ -133,6 +133,7 @@ func (r *reader) readP2P(p *Params) {
 		HeadersSize: integer[uint32](s, "headers_size", 1<<16, maxMessageIn, 0),
 		Filters:     s.flag("filters"),
 		Bloom:       s.flag("bloom"),
+		V2:          s.flag("v2"),
 	}
 	if p.P2P.HeadersSize > p.P2P.MaxMessage && p.P2P.MaxMessage > 0 {
 		s.problem("headers_size", fmt.Sprintf("want at most p2p.max_message, %d", p.P2P.MaxMessage))

@@ -25,7 +25,7 @@ type Message interface {
 type Codec struct {
 	Magic    [4]byte // in wire order
 	AuxPoW   bool    // headers may carry merged-mining proofs
-	MaxBlock uint32  // largest block, and largest message of all, in bytes
+	MaxBlock uint32  // largest block, and largest message of all but headers, in bytes
 }
 
 // Block is a `block` message, still serialised.
@@ -56,7 +56,7 @@ type Unknown struct{ Name string }
 // Command returns the unknown command.
 func (u *Unknown) Command() string { return u.Name }
 
-// empty makes the btcd type for a command, nil where this package has its own or none.
+// empty makes the wire.Message for a command, nil where this package has its own type or none.
 func empty(command string) wire.Message {
 	switch command {
 	case wire.CmdVersion:
@@ -93,7 +93,7 @@ func empty(command string) wire.Message {
 	return emptyFilter(command)
 }
 
-// emptyFilter is empty for compact filters (BIP157) and bloom filters (BIP37).
+// emptyFilter is empty for compact filters (BIP157), bloom filters (BIP37) and settlers.
 func emptyFilter(command string) wire.Message {
 	switch command {
 	case wire.CmdGetCFilters:
@@ -110,6 +110,8 @@ func emptyFilter(command string) wire.Message {
 		return &wire.MsgCFCheckpt{}
 	case wire.CmdFilterLoad:
 		return &wire.MsgFilterLoad{}
+	case CmdSettleSig:
+		return &SettleSig{}
 	}
 	return nil
 }
@@ -175,9 +177,19 @@ func (c *Codec) parseMerkleBlock(b []byte) (*MerkleBlock, error) {
 	return &MerkleBlock{Header: s, Tree: tree}, nil
 }
 
-// Encode appends a whole message, frame and payload, to dst. It fails for a message that
-// is longer than its command may be, and for types that are only ever received.
+// Encode appends a whole message, frame and payload, to dst. It fails where Payload does.
 func (c *Codec) Encode(dst []byte, m Message) ([]byte, error) {
+	payload, err := c.Payload(m)
+	if err != nil {
+		return dst, err
+	}
+	return c.appendFrame(dst, m.Command(), payload), nil
+}
+
+// Payload returns a message without its frame. It fails for one that is longer than its
+// command may be, and for types that are only ever received. The result may share memory
+// with the message.
+func (c *Codec) Payload(m Message) ([]byte, error) {
 	var payload []byte
 	switch m := m.(type) {
 	case *Headers:
@@ -189,14 +201,19 @@ func (c *Codec) Encode(dst []byte, m Message) ([]byte, error) {
 	case wire.Message:
 		var b bytes.Buffer
 		if err := m.BtcEncode(&b, Version, wire.WitnessEncoding); err != nil {
-			return dst, fmt.Errorf("message %s: %w", m.Command(), err)
+			return nil, fmt.Errorf("message %s: %w", m.Command(), err)
 		}
 		payload = b.Bytes()
 	default:
-		return dst, fmt.Errorf("message %s: cannot be sent", m.Command())
+		return nil, fmt.Errorf("message %s: cannot be sent", m.Command())
 	}
 	if most := c.MaxPayload(m.Command()); uint64(len(payload)) > uint64(most) {
-		return dst, fmt.Errorf("message %s: %d bytes, want at most %d", m.Command(), len(payload), most)
+		return nil, fmt.Errorf("message %s: %d bytes, want at most %d", m.Command(), len(payload), most)
 	}
-	return c.appendFrame(dst, m.Command(), payload), nil
+	return payload, nil
+}
+
+// MaxMessage returns how long the payload of any message may be on this network, in bytes.
+func (c *Codec) MaxMessage() uint32 {
+	return max(c.MaxBlock, c.MaxPayload(wire.CmdHeaders), maxUnknown)
 }

@@ -67,15 +67,17 @@ func (w *Watch) judgeEclipse(newest []sighted) []Event {
 func (w *Watch) judgeFork(events []Event, l1 spv.ParentView, newest []sighted) []Event {
 	var seen Seen
 	deep, fresh := 0, false
+	var last, fork spv.Block // of the side branch looked at last
+	depth := int32(0)
 	seen.Block.Height = math.MaxInt32
 	for i := range newest {
 		at := &newest[i]
 		if at.Class == Unknown || !at.OffBest {
 			continue
 		}
-		fork, depth, ok := forkOf(l1, at.Under)
-		if !ok {
-			continue
+		if at.Under != last {
+			last = at.Under
+			fork, depth = forkOf(l1, last)
 		}
 		if fork.Height < seen.Block.Height {
 			seen.Block = fork
@@ -98,17 +100,19 @@ func (w *Watch) judgeFork(events []Event, l1 spv.ParentView, newest []sighted) [
 	})
 }
 
-// forkOf returns the block of the best chain that a side branch leaves it at, and how far above it a block of it stands; false
-// where the branch is longer than what anybody still mines on, or not at hand.
-func forkOf(l1 spv.ParentView, side spv.Block) (fork spv.Block, depth int32, ok bool) {
-	for depth = 1; depth <= LongWindow; depth++ {
-		below, ok := l1.Ancestor(side.Hash, side.Height-depth)
+// forkOf returns the block of the best chain at which a side branch leaves it, and how far above it a block of the branch
+// stands. Where headers below are not at hand, or beyond a day of blocks, that is the lowest block it came to.
+func forkOf(l1 spv.ParentView, side spv.Block) (fork spv.Block, depth int32) {
+	fork = side
+	for depth < ShortWindow {
+		below, ok := l1.Ancestor(side.Hash, side.Height-depth-1)
 		if !ok {
-			return fork, 0, false
+			return fork, max(depth, forkDepth)
 		}
+		fork, depth = below, depth+1
 		if l1.OnBest(below) {
-			return below, depth, true
+			break
 		}
 	}
-	return fork, 0, false
+	return fork, depth
 }

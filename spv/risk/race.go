@@ -111,6 +111,34 @@ func (r Race) Confirmations(risk float64) (z int, ok bool) {
 	return high, true
 }
 
+// DefaultAttacker is the share that recommendations count with unless the user says another.
+const DefaultAttacker = 0.30
+
+// Size tells how much a payment matters to its receiver.
+type Size uint8
+
+// The sizes of payments.
+const (
+	Small  Size = iota + 1 // a loss would be a nuisance
+	Normal                 // a risk of 1 in 1,000 will do
+	Large                  // a risk of 1 in 1,000,000
+)
+
+// Wait returns the recommended confirmations for a payment; false means never, which no size makes good. A small payment waits
+// for a risk of 1 in 100, but for 2 blocks at least and 6 at most, whatever the risk is then.
+func (r Race) Wait(size Size) (z int, ok bool) {
+	switch size {
+	case Normal:
+		return r.Confirmations(1e-3)
+	case Large:
+		return r.Confirmations(1e-6)
+	}
+	if z, ok = r.Confirmations(1e-2); !ok {
+		return 0, false
+	}
+	return min(max(z, 2), 6), true
+}
+
 // RiskOfWork returns the probability that the attacker overtakes z confirmations when the honest side is known to have spent
 // work block-works on them, however lucky it was: with l = work*q/p,
 //

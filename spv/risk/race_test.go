@@ -94,6 +94,20 @@ func TestConfirmationsAreTheLeast(t *testing.T) {
 	}
 }
 
+func TestWait(t *testing.T) {
+	for _, c := range []struct {
+		p, q float64
+		want [3]int
+	}{{0.7, 0.05, [3]int{3, 5, 10}}, {0.7, risk.DefaultAttacker, [3]int{6, 36, 78}}, {0.9, 0.001, [3]int{2, 2, 3}}, {0.3, 0.3, [3]int{}}} {
+		r := risk.Race{Honest: c.p, Attacker: c.q, Delay: 3 * time.Second, Spacing: time.Minute}
+		for i, size := range []risk.Size{risk.Small, risk.Normal, risk.Large} {
+			if z, ok := r.Wait(size); z != c.want[i] || ok != (z > 0) {
+				t.Errorf("p %g, q %g, size %d: %d %v, want %d", c.p, c.q, size, z, ok, c.want[i])
+			}
+		}
+	}
+}
+
 func TestNeverIsSaid(t *testing.T) {
 	for name, r := range map[string]risk.Race{
 		"majority":         {Honest: 0.3, Attacker: 0.3},
@@ -290,7 +304,7 @@ func TestWilsonCoverage(t *testing.T) {
 					}
 				}
 			}
-			if covered < 0.955 || above < 0.97 {
+			if covered < 0.972 || above < 0.98 {
 				t.Errorf("n %d, p %.2f: interval holds in %.4f, lower bound in %.4f", n, p, covered, above)
 			}
 		}

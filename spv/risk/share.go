@@ -43,7 +43,7 @@ type Share struct {
 // that belong elsewhere are left aside.
 //
 // Bounds: for a share p of 0.05 to 0.95 that did not change within the window, Low <= p(1-o) <= High holds in at
-// least 95% of windows of 144 blocks or more, and |Lent - p(1-o)| <= 2.1 LentError, too (o: see Race).
+// least 95% of windows of 144 blocks or more, and |Lent - p(1-o)| <= 2.3 LentError, too (o: see Race).
 func Measure(window []L1Block, layer []Placed) Share {
 	if len(window) == 0 {
 		return Share{High: 1}

@@ -31,16 +31,19 @@ const (
 )
 
 // Watch raises alarms about one layer. It is a state machine without a clock: feed it the layer's verified blocks and
-// the best L1 chain's blocks in the order in which they come, beginning with about the last 2,100 L1 blocks after a start, once the
-// L1 is synced. An alarm is raised once and cleared when it is over. What it promises, for quiet streams that lose at most 5% of their
-// seals and have at most 2% of foreign parents, unless experience shows that more is usual:
+// the best L1 chain's blocks in the order in which they come. After a start Replay the last 2,100 L1 blocks or so, once the
+// L1 is synced: the watch itself is kept nowhere. An alarm is raised once and cleared when it is over.
+//
+// What it promises, for streams that lose at most 5% of their seals when quiet and have at most 2% of foreign parents, unless
+// experience shows that more is usual:
 //
 //   - Eclipse: by the 6th layer block in a row on unknown L1 blocks (EclipseBlocks tells it where more is usual).
 //   - Fork: by the 3rd layer block that builds on the 2nd or a later block of a side branch, or 4 L1 blocks' worth of work on
 //     a shorter one. Cleared after 16 layer blocks without any.
 //   - ShareDrop: if the layer is left altogether, within DropBlocks of the lower bound of the share before, and settleDepth (6) L1 blocks
-//     until they count. Cleared when the share is back, or is taken as usual after 2,016 L1 blocks.
-//   - Withholding: if no parent becomes an L1 block, after 40 were due, and the 6 L1 blocks.
+//     until they count. Cleared when the share has been back for as many blocks as it takes to be sure, or is taken as
+//     usual after 2,016 L1 blocks.
+//   - Withholding: if no parent becomes an L1 block, after 40 were due, and the 6 L1 blocks. Cleared after about 100 that do.
 //   - AnchorLost, FilterConflict: at once.
 //   - None of them in 10,000 quiet blocks, but for a chance below 1 in 1,000.
 //
@@ -152,6 +155,26 @@ func (w *Watch) L1(l1 spv.ParentView, b L1Block) []Event {
 		w.l1 = slices.Delete(w.l1, 0, 1)
 	}
 	return w.judge(l1)
+}
+
+// Replay feeds history: consecutive blocks of the best L1 chain, and what the layer showed over them, each in its order. It puts
+// them together as they must have come: an L1 block, then the layer's blocks that build on it or below.
+func (w *Watch) Replay(l1 spv.ParentView, blocks []L1Block, layer []Sighting) []Event {
+	var events []Event
+	for _, b := range blocks {
+		events = append(events, w.L1(l1, b)...)
+		for len(layer) > 0 {
+			if under, ok := l1.Lookup(layer[0].Parent.Prev); ok && under.Height > b.Block.Height {
+				break
+			}
+			events = append(events, w.Layer(l1, layer[0])...)
+			layer = layer[1:]
+		}
+	}
+	for _, s := range layer {
+		events = append(events, w.Layer(l1, s)...)
+	}
+	return events
 }
 
 // replace finds the parents' places anew. A place that the view has forgotten stays as it was.
