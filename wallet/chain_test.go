@@ -327,6 +327,25 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// TestCoinbases: coinbases all have the same input and are no double spends of each other;
+// those of others stay out of the history.
+func TestCoinbases(t *testing.T) {
+	w := newWorld(t, "dev", 6)
+	for range 3 {
+		w.mine(w.coinbase(w.receive(0), 5000))
+		w.mine(w.coinbase(w.stranger(), 5000))
+	}
+	rows := w.c.History(0, 9)
+	if len(rows) != 3 {
+		t.Fatalf("%d rows, want our 3", len(rows))
+	}
+	for _, r := range rows {
+		if r.DoubleSpend || r.ReplacedBy != (spv.Hash{}) || r.Status != StatusConfirmed {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestMaturityAndReorganisation(t *testing.T) {
 	w := newWorld(t, "dev", 5)
 	m := w.c.Params().Maturity(0)

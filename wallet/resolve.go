@@ -36,8 +36,10 @@ func (c *Chain) insert(e *entry) error {
 		p.slot().uses++
 		e.outside = false
 	}
-	for _, in := range e.tx.TxIn {
-		c.spenders[in.PreviousOutPoint] = append(c.spenders[in.PreviousOutPoint], e)
+	if !isCoinbase(e.tx) { // all coinbases name the same outpoint, and take nothing from each other
+		for _, in := range e.tx.TxIn {
+			c.spenders[in.PreviousOutPoint] = append(c.spenders[in.PreviousOutPoint], e)
+		}
 	}
 	at, _ := slices.BinarySearchFunc(c.history, e, (*entry).before)
 	c.history = slices.Insert(c.history, at, e)
