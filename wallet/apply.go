@@ -44,7 +44,9 @@ func (c *Chain) Apply(block spv.Block, time uint32, txs []*wire.MsgTx) (Applied,
 				if was.block != block {
 					return Applied{}, fmt.Errorf("transaction %s: in block %s already, rewind first", id, was.block)
 				}
-				continue
+				if c.complete(was) {
+					continue
+				}
 			}
 			*e = *was
 			e.tx = txs[i] // its witness may be another, and the block's is the one that counts
@@ -68,6 +70,17 @@ func (c *Chain) Apply(block spv.Block, time uint32, txs []*wire.MsgTx) (Applied,
 	return done, err
 }
 
+// complete says whether all that a transaction pays to us is among the coins. It is not
+// where addresses have become known since it was taken in.
+func (c *Chain) complete(e *entry) bool {
+	for i, out := range e.tx.TxOut {
+		if _, _, ours := c.ownScript(out.PkScript); ours && c.sane(out.Value) && c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}] == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // matching returns the indices of the transactions that concern the wallet. Paying to
 // one address may extend the addresses that are looked for, so it goes on until nothing
 // new is found.
@@ -77,7 +90,7 @@ func (c *Chain) matching(txs []*wire.MsgTx) (found []int, done Applied, err erro
 	for again := true; again; {
 		again = false
 		for i, tx := range txs {
-			if is[i] || !c.concerns(tx, ids) {
+			if !c.concerns(tx, ids) || is[i] { // asked of all: each address that is paid counts as used
 				continue
 			}
 			is[i], again = true, true
@@ -88,6 +101,7 @@ func (c *Chain) matching(txs []*wire.MsgTx) (found []int, done Applied, err erro
 			return nil, Applied{}, err
 		}
 		done.Scripts = append(done.Scripts, fresh...)
+		again = again || len(fresh) > 0
 	}
 	for i := range txs {
 		if is[i] {

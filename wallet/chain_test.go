@@ -203,6 +203,59 @@ func compareLedger(t *testing.T, w *world, best [][]*wire.MsgTx, seed uint64, st
 	}
 }
 
+// TestManyBeyondGap: one transaction pays addresses far beyond those that are watched. All
+// of it counts at once, at first sight or when it comes in a block, and also when further
+// addresses become known after it was taken in.
+func TestManyBeyondGap(t *testing.T) {
+	deep := newWorld(t, "dev", 8)
+	wide, err := Open(deep.c.Params(), deep.accounts(deep.c.Params()), &Memory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wide.SetGap(200); err != nil {
+		t.Fatal(err)
+	}
+	k, _ := wide.keychain(2, 0)
+	for _, seen := range []bool{false, true} {
+		w := newWorld(t, "dev", 8)
+		tx := w.pay(w.stranger())
+		for i := range 120 {
+			tx.AddTxOut(wire.NewTxOut(1000, k.slots[119-i].script))
+		}
+		if seen {
+			if _, err := w.c.Unconfirmed(tx, 1); err != nil {
+				t.Fatal(err)
+			}
+			if b := w.c.Balance(); b.Unconfirmed != 120*1000 {
+				t.Errorf("unconfirmed %+v, want all 120 outputs", b)
+			}
+		}
+		w.mine(tx)
+		if b := w.c.Balance(); b.Confirmed != 120*1000 {
+			t.Errorf("seen before %v: %+v, want all 120 outputs", seen, b)
+		}
+		if n := len(w.c.Coins()); n != 120 {
+			t.Errorf("seen before %v: %d coins, want 120", seen, n)
+		}
+	}
+	w := newWorld(t, "dev", 8)
+	far := w.pay(k.slots[0].script, 1000)
+	far.AddTxOut(wire.NewTxOut(500, k.slots[90].script)) // nothing in between is paid
+	at := w.mine(far)
+	if b := w.c.Balance(); b.Confirmed != 1000 {
+		t.Fatalf("%+v", b)
+	}
+	if _, err := w.c.SetGap(150); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.c.Apply(at, 1, []*wire.MsgTx{far}); err != nil {
+		t.Fatal(err)
+	}
+	if b := w.c.Balance(); b.Confirmed != 1500 {
+		t.Errorf("after a rescan: %+v", b)
+	}
+}
+
 // TestRestoreFindsAll checks that a wallet opened anew with the same keys finds what the
 // first one had, although addresses in between were skipped: what the gap limit is for.
 func TestRestoreFindsAll(t *testing.T) {

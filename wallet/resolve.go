@@ -27,8 +27,8 @@ func (c *Chain) insert(e *entry) error {
 	e.outside = true
 	for i, out := range e.tx.TxOut {
 		p, name, ok := c.ownScript(out.PkScript)
-		if !ok || out.Value < 0 || out.Value > c.params.Unit.MaxMoney {
-			continue // no chain has such amounts; a light client might be shown one
+		if !ok || !c.sane(out.Value) {
+			continue
 		}
 		op := wire.OutPoint{Hash: e.id, Index: uint32(i)}
 		c.coins[op] = &coin{op: op, value: out.Value, script: out.PkScript, place: p, entry: e, at: -1, name: name,
@@ -45,6 +45,9 @@ func (c *Chain) insert(e *entry) error {
 	c.history = slices.Insert(c.history, at, e)
 	return nil
 }
+
+// sane says whether the chain can have such an amount. A light client might be shown others.
+func (c *Chain) sane(value int64) bool { return value >= 0 && value <= c.params.Unit.MaxMoney }
 
 // remove takes an entry out of the indexes, to put its successor there.
 func (c *Chain) remove(e *entry) {
