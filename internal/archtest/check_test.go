@@ -32,7 +32,7 @@ func check(p source) []string {
 		if rule.pure {
 			checkClock(file, report)
 		}
-		if !within(p.path, chainData) && !within(p.path, foreignNodes) {
+		if !within(p.path, chainData) && !within(p.path, foreignNodes) && !within(p.path, transport) {
 			checkNames(file, report)
 		}
 	}

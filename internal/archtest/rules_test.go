@@ -35,6 +35,9 @@ var rules = []rule{
 		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
 	{pkg: "internal/node/relay", pure: true, ours: []string{"spv", "internal/node/chain", "internal/node/consensus", "internal/node/mempool"},
 		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
+	{pkg: "internal/node/settler", pure: true, ours: []string{"spv", "internal/node/chain", "internal/node/consensus"},
+		never: []string{"os", "net", "log", "crypto/rand", "math/rand", bbolt, fyne}},
+	{pkg: "internal/node/settler/daemon", ours: []string{"spv", "internal/node/settler"}, never: []string{"net", fyne}},
 	{pkg: "internal/app", never: []string{fyne}, ours: []string{
 		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p"}}, // not the node: it mines, and the desktop program must not
 	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},
@@ -46,7 +49,7 @@ var rules = []rule{
 	{pkg: "assets", never: []string{"os", "net", fyne}},
 	{pkg: "ui", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyneApp}},
 	{pkg: "ui/present", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyne}},
-	{pkg: "cmd/lamina", ours: []string{"spv", "assets", "internal/app", "internal/rpc", "internal/node"}, never: []string{fyne}},
+	{pkg: "cmd/lamina", ours: []string{"spv", "assets", "wallet/address", "internal/app", "internal/rpc", "internal/node"}, never: []string{fyne}},
 	{pkg: "cmd/lamina-desktop", ours: []string{"internal/app", "ui", "assets"}},
 }
 
@@ -57,6 +60,9 @@ const chainData = "spv/chains"
 
 // foreignNodes may name them, too: it starts programs that are called after a chain.
 const foreignNodes = "internal/realnode"
+
+// transport names one, too: all networks salt their keys with it (BIP324).
+const transport = "internal/p2p/bip324"
 
 // clock lists the functions of package time that read or wait for the clock.
 var clock = map[string]bool{

@@ -168,7 +168,7 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	case err == nil:
 		return true
 	case errors.Is(err, spv.ErrPending):
-		p.pending, p.presync = true, nil
+		p.pending, p.waited, p.presync = true, true, nil
 	case !errors.As(err, &bad):
 		m.fail(err)
 	case errors.Is(err, spv.ErrUnknownParent):
@@ -258,7 +258,7 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		p.presync, p.told = nil, true // a poor branch, or one that is syncing itself
 		return
 	case errors.Is(err, spv.ErrPending):
-		p.presync, p.pending = nil, true
+		p.presync, p.pending, p.waited = nil, true, true
 		return
 	case err != nil:
 		m.drop(p, fmt.Errorf("presync: %w", err), !errors.As(err, &bad) || bad.Permanent())

@@ -168,7 +168,9 @@ func (m *Machine) parentMoved() {
 	m.waiting.Clear() // what the chain has not kept is asked for again
 	m.looking = true
 	for _, p := range m.peers {
-		if p.pending {
+		// Who once gave what had to wait may have been on another branch when it was asked
+		// again, and does not announce twice what it gave.
+		if p.waited {
 			p.pending, p.told = false, false
 		}
 		p.low = 0

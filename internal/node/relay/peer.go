@@ -42,6 +42,7 @@ type peer struct {
 	told    bool      // its last answer held nothing new
 	heard   time.Time // when its last headers came
 	pending bool      // its headers wait for the parent chain
+	waited  bool      // it once was pending
 	presync *spv.Presync
 	headers bool      // it wants new blocks announced by headers
 	seen    spv.Block // the best block that we told it of

@@ -335,3 +335,27 @@ func BenchmarkBuild(b *testing.B) {
 		}
 	}
 }
+
+// TestNoCoinbaseOf64Bytes: a transaction of 64 bytes is invalid on layers, as it can be taken
+// for two ids of a block tree. The room for the extranonce alone keeps every coinbase above.
+func TestNoCoinbaseOf64Bytes(t *testing.T) {
+	for lead := 1; lead <= 4; lead++ {
+		for outputs := range 3 {
+			for script := range 60 {
+				p := Parts{Height: 1, Bits: 0x207fffff, Lead: make([]byte, lead), Form: plainCoinbase}
+				for range outputs {
+					p.Outputs = append(p.Outputs, Output{Script: make([]byte, script)})
+				}
+				made, err := Assemble(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, mark := range [][]byte{nil, make([]byte, MarkSize)} {
+					if n := len(made.Coinbase(mark, ExtraNonce{})); n <= 64 {
+						t.Fatalf("lead %d, %d outputs of %d bytes: a coinbase of %d bytes", lead, outputs, script, n)
+					}
+				}
+			}
+		}
+	}
+}
