@@ -8,12 +8,22 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// The destinations, in the order in which they are shown.
+// The destinations, in the order in which they are shown. More is there only where the bar
+// has no room for all.
 const (
-	layersAt = iota
+	overviewAt = iota
+	receiveAt
+	sendAt
+	activityAt
+	coinsAt
+	layersAt
 	verifyAt
 	settingsAt
+	moreAt
 )
+
+// barItems is how many destinations the bar has room for, beside More.
+const barItems = 4
 
 // Widths at which the frame changes, in device-independent pixels.
 const (
@@ -21,60 +31,116 @@ const (
 	railFrom  = 600 // a rail on the left instead of a bar at the bottom
 )
 
+// screen is a destination.
+type screen interface {
+	object() fyne.CanvasObject
+	// refresh asks anew what the screen shows. It is called when the screen is opened, and
+	// while it is visible when something changed.
+	refresh(c change)
+	// back is what Escape does.
+	back()
+}
+
 // frame holds the screens: destinations at the side or below, status at the foot.
 type frame struct {
 	ui      *UI
 	content *fyne.Container
-	screens []fyne.CanvasObject
+	screens []screen
 	items   [][]*navItem // by style, then destination
 	navs    []fyne.CanvasObject
+	line    *widget.Label
+	alarm   *widget.Label
 	status  fyne.CanvasObject
 	at      int
 }
 
 func newFrame(u *UI) *frame {
-	f := &frame{ui: u, screens: []fyne.CanvasObject{u.layers.content, u.verify.content, u.settings.content}}
-	names := []string{u.t("Layers"), u.t("Verify"), u.t("Settings")}
-	icons := []fyne.Resource{strataIcon, base.ConfirmIcon(), base.SettingsIcon()}
+	f := &frame{ui: u}
+	names := []string{u.t("Overview"), u.t("Receive"), u.t("Send"), u.t("Activity"), u.t("Coins"), u.t("Layers"), u.t("Verify"),
+		u.t("Settings"), u.t("More")}
+	icons := []fyne.Resource{base.HomeIcon(), base.DownloadIcon(), base.MailSendIcon(), base.HistoryIcon(),
+		base.GridIcon(), strataIcon,
+		base.ConfirmIcon(), base.SettingsIcon(), base.MenuIcon()}
+	f.screens = []screen{u.overview, u.receive, u.send, u.activity, u.coins, u.layers, u.verify, u.settings,
+		newMoreScreen(u, f, names, icons)}
 	for _, style := range []navStyle{railWords, railIcons, barItem} {
 		var items []*navItem
 		var objects []fyne.CanvasObject
 		for at, name := range names {
 			item := newNavItem(name, icons[at], style, func() { f.open(at) })
-			items, objects = append(items, item), append(objects, item)
+			items = append(items, item)
+			if onBar := at < barItems || at == moreAt; style == barItem && onBar || style != barItem && at != moreAt {
+				objects = append(objects, item)
+			}
 		}
 		f.items = append(f.items, items)
 		if style == barItem {
-			f.navs = append(f.navs, container.NewGridWithColumns(len(objects), objects...))
+			f.navs = append(f.navs, container.New(barLayout{}, objects...))
 			continue
 		}
 		f.navs = append(f.navs, container.New(layout.NewCustomPaddedLayout(gap, gap, 8, 8), stack(4, objects...)))
 	}
 	f.status = f.newStatus()
 	objects := append(append([]fyne.CanvasObject{}, f.navs...), f.status, widget.NewSeparator(), widget.NewSeparator())
-	f.content = container.New(&frameLayout{f}, append(objects, f.screens...)...)
-	f.open(layersAt)
+	for _, s := range f.screens {
+		objects = append(objects, s.object())
+	}
+	f.content = container.New(&frameLayout{f}, objects...)
+	f.open(overviewAt)
 	return f
 }
 
-// newStatus says what the program is doing: as yet, nothing that needs a network.
+// newStatus is the strip at the foot: how far the chains are, and what matters most.
 func (f *frame) newStatus() fyne.CanvasObject {
-	text := caption(f.ui.t("{{.N}} chains known. Offline: nothing is sent or received.", map[string]any{"N": len(f.ui.backend.Chains())}))
-	text.Wrapping, text.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis
-	return text
+	f.line, f.alarm = caption(""), caption("")
+	for _, l := range []*widget.Label{f.line, f.alarm} {
+		l.Wrapping, l.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis
+	}
+	f.alarm.Alignment, f.alarm.Importance = fyne.TextAlignTrailing, widget.WarningImportance
+	return container.New(layout.NewGridLayout(2), f.line, f.alarm)
+}
+
+// setStatus writes the strip anew.
+func (f *frame) setStatus() {
+	line, alarm := f.ui.status()
+	if f.line.Text != line {
+		f.line.SetText(line)
+	}
+	if f.alarm.Text != alarm {
+		f.alarm.SetText(alarm)
+	}
+}
+
+// status says how far the chains are, and what matters most.
+func (u *UI) status() (line, alarm string) {
+	switch s := &u.session; {
+	case s.trouble != nil:
+		return u.t("The data folder is not open."), s.trouble.What
+	case s.backend == nil:
+		return u.t("No chain is followed."), ""
+	default:
+		status := u.texts.Status(s.chains)
+		if w := s.wallet(); w != nil && w.Trouble != "" {
+			status.Alarm = w.Trouble
+		}
+		return status.Line, status.Alarm
+	}
 }
 
 // open shows a destination.
 func (f *frame) open(at int) {
 	f.at = at
-	for i, screen := range f.screens {
-		show(screen, i == at)
+	for i, s := range f.screens {
+		show(s.object(), i == at)
 	}
-	for _, items := range f.items {
+	for style, items := range f.items {
 		for i, item := range items {
-			item.selectIt(i == at)
+			onBar := style == int(barItem) && i == moreAt && at >= barItems
+			item.selectIt(i == at || onBar)
 		}
 	}
+	f.setStatus()
+	f.screens[at].refresh(allChanged)
 }
 
 // frameLayout places navigation, status, two lines and the screens.
@@ -121,8 +187,8 @@ func (l *frameLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 func (l *frameLayout) place(x float32, size fyne.Size) {
-	for _, screen := range l.screens {
-		put(screen, x, 0, size.Width, size.Height)
+	for _, s := range l.screens {
+		put(s.object(), x, 0, size.Width, size.Height)
 	}
 }
 
@@ -136,8 +202,47 @@ func (l *frameLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	bar := l.navs[barItem].MinSize()
 	s := bar
 	for _, screen := range l.screens {
-		m := screen.MinSize()
+		m := screen.object().MinSize()
 		s = fyne.NewSize(max(s.Width, m.Width), max(s.Height, m.Height+bar.Height))
 	}
 	return s
 }
+
+// barLayout gives every item of the bar what it needs, and all the same share of the rest.
+type barLayout struct{}
+
+// Layout implements fyne.Layout.
+func (b barLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	more := (size.Width - b.MinSize(objects).Width) / float32(len(objects))
+	x := float32(0)
+	for _, o := range objects {
+		w := o.MinSize().Width + more
+		put(o, x, 0, w, size.Height)
+		x += w
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (barLayout) MinSize(objects []fyne.CanvasObject) (s fyne.Size) {
+	for _, o := range objects {
+		m := o.MinSize()
+		s = fyne.NewSize(s.Width+m.Width, max(s.Height, m.Height))
+	}
+	return s
+}
+
+// moreScreen lists the destinations that the bar has no room for.
+type moreScreen struct{ content *fyne.Container }
+
+func newMoreScreen(u *UI, f *frame, names []string, icons []fyne.Resource) *moreScreen {
+	var items []fyne.CanvasObject
+	for at := barItems; at < moreAt; at++ {
+		items = append(items, newNavItem(names[at], icons[at], railWords, func() { f.open(at) }))
+	}
+	content, _ := scrolled(stack(4, append([]fyne.CanvasObject{heading(u.t("More"))}, items...)...))
+	return &moreScreen{content}
+}
+
+func (s *moreScreen) object() fyne.CanvasObject { return s.content }
+func (s *moreScreen) refresh(change)            {}
+func (s *moreScreen) back()                     {}

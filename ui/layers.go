@@ -22,6 +22,8 @@ type layersScreen struct {
 	cards           []*sectionCard
 	sections        *fyne.Container
 	detail          *fyne.Container
+	sync            *sectionCard // how far the chain is, if it is followed
+	chain           string       // whose page is shown
 	scroll          *container.Scroll
 }
 
@@ -32,21 +34,35 @@ type sectionCard struct {
 	rows  *rows
 }
 
+func newSectionCard() *sectionCard {
+	c := &sectionCard{title: strong(""), rows: newRows()}
+	c.panel = newPanel(stack(0, c.title, c.rows.box))
+	return c
+}
+
+func (c *sectionCard) set(s present.Section) {
+	c.title.SetText(s.Title)
+	c.rows.set(s.Rows)
+}
+
 func newLayersScreen(u *UI) *layersScreen {
 	s := &layersScreen{ui: u, rows: map[string]*stratumRow{}, layout: &masterDetail{wide: 700, list: 330}}
 	list, _ := scrolled(s.newList())
 	s.content = container.New(s.layout, list, s.newDetail())
-	if stacks := u.backend.Stacks(); len(stacks) > 0 {
+	if stacks := u.rules.Stacks(); len(stacks) > 0 {
 		s.fill(stacks[0].L1.Name) // so that a wide window has no empty half
 	}
 	return s
 }
 
+func (s *layersScreen) object() fyne.CanvasObject { return s.content }
+
 func (s *layersScreen) newList() fyne.CanvasObject {
-	groups := s.ui.texts.Groups(s.ui.backend.Stacks())
+	groups := s.ui.texts.Groups(s.ui.rules.Stacks())
 	objects := []fyne.CanvasObject{heading(s.ui.t("Layers"))}
 	if len(groups) == 0 {
-		return stack(0, append(objects, body(s.ui.t("No chain is known. Chains come with the program and from your own chain files.")))...)
+		return stack(0, append(objects,
+			body(s.ui.t("No chain is known. Chains come with the program and from your own chain files.")))...)
 	}
 	objects = append(objects, caption(s.ui.t("Each chain lies on the one whose work it shares.")))
 	for _, g := range groups {
@@ -76,7 +92,9 @@ func (s *layersScreen) newDetail() fyne.CanvasObject {
 	s.sections = container.New(&column{gap: gap})
 	returns := container.NewHBox(s.returns)
 	s.layout.narrowOnly = returns
-	s.detail = container.New(&column{most: 820}, returns, s.title, s.sentence, s.sections)
+	s.sync = newSectionCard()
+	s.sync.panel.Hide()
+	s.detail = container.New(&column{gap: gap, most: 820}, returns, stack(0, s.title, s.sentence), s.sync.panel, s.sections)
 	page, scroll := scrolled(s.detail)
 	s.scroll = scroll
 	return page
@@ -101,12 +119,24 @@ func (s *layersScreen) relayout() {
 	s.content.Refresh()
 }
 
+// refresh shows how far the chain is.
+func (s *layersScreen) refresh(change) {
+	state := s.ui.session.chain(s.chain)
+	if state != nil {
+		s.sync.set(s.ui.texts.Sync(state))
+	}
+	show(s.sync.panel, state != nil)
+	s.detail.Refresh()
+}
+
 // fill puts a chain's parameters into the cards.
 func (s *layersScreen) fill(name string) {
+	s.chain = name
+	s.refresh(syncChanged)
 	for other, row := range s.rows {
 		row.selectIt(other == name)
 	}
-	p, err := s.ui.backend.Chain(name)
+	p, err := s.ui.rules.Chain(name)
 	if err != nil {
 		s.title.SetText(name)
 		s.sentence.SetText(err.Error())
@@ -117,14 +147,11 @@ func (s *layersScreen) fill(name string) {
 	s.title.SetText(page.Title)
 	s.sentence.SetText(page.Sentence)
 	for len(s.cards) < len(page.Sections) {
-		c := &sectionCard{title: strong(""), rows: newRows()}
-		c.panel = newPanel(stack(0, c.title, c.rows.box))
-		s.cards = append(s.cards, c)
+		s.cards = append(s.cards, newSectionCard())
 	}
 	s.sections.Objects = s.sections.Objects[:0]
 	for i, section := range page.Sections {
-		s.cards[i].title.SetText(section.Title)
-		s.cards[i].rows.set(section.Rows)
+		s.cards[i].set(section)
 		s.sections.Objects = append(s.sections.Objects, s.cards[i].panel)
 	}
 }

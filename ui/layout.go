@@ -1,6 +1,9 @@
 package ui
 
-import "fyne.io/fyne/v2"
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+)
 
 // The layouts here set a child's width before they ask for its height, because the height
 // of wrapped text follows from its width. Fyne's own ask first, and correct themselves in
@@ -216,4 +219,92 @@ func (l *iconLeft) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 // MinSize implements fyne.Layout.
 func (l *iconLeft) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return objects[1].MinSize().Max(fyne.NewSquareSize(l.size)).AddWidthHeight(8+l.size, 0)
+}
+
+// fill gives every child all the room there is; the visible one is seen. Unlike Fyne's
+// stack it asks for what the largest child needs even while that is hidden.
+type fill struct{}
+
+func newFill(objects ...fyne.CanvasObject) *fyne.Container { return container.New(fill{}, objects...) }
+
+// Layout implements fyne.Layout.
+func (fill) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Move(fyne.NewPos(0, 0))
+		o.Resize(size)
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (fill) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var s fyne.Size
+	for _, o := range objects {
+		s = s.Max(o.MinSize())
+	}
+	return s
+}
+
+// centred gives its child the middle of the width, most wide.
+type centred struct{ most float32 }
+
+// Layout implements fyne.Layout.
+func (c *centred) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	width := min(c.most, size.Width)
+	fit(objects[0], width)
+	objects[0].Move(fyne.NewPos((size.Width-width)/2, 0))
+}
+
+// MinSize implements fyne.Layout.
+func (c *centred) MinSize(objects []fyne.CanvasObject) fyne.Size { return objects[0].MinSize() }
+
+// tiles lays its children in rows, as many beside one another as fit, all equally wide.
+type tiles struct {
+	gap   float32
+	width float32 // last width laid out, for MinSize
+}
+
+func newTiles(objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&tiles{gap: 4}, objects...)
+}
+
+// columns returns how many children fit beside one another in a width.
+func (t *tiles) columns(objects []fyne.CanvasObject, width float32) int {
+	widest := t.widest(objects)
+	for n := len(objects); n > 1; n-- {
+		if float32(n)*(widest+t.gap)-t.gap <= width {
+			return n
+		}
+	}
+	return 1
+}
+
+func (t *tiles) widest(objects []fyne.CanvasObject) (w float32) {
+	for _, o := range objects {
+		w = max(w, o.MinSize().Width)
+	}
+	return w
+}
+
+// Layout implements fyne.Layout.
+func (t *tiles) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	t.width = size.Width
+	n := t.columns(objects, size.Width)
+	wide, high := (size.Width-float32(n-1)*t.gap)/float32(n), t.high(objects)
+	for i, o := range objects {
+		put(o, float32(i%n)*(wide+t.gap), float32(i/n)*(high+t.gap), wide, high)
+	}
+}
+
+func (t *tiles) high(objects []fyne.CanvasObject) (h float32) {
+	for _, o := range objects {
+		h = max(h, o.MinSize().Height)
+	}
+	return h
+}
+
+// MinSize implements fyne.Layout.
+func (t *tiles) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	n := t.columns(objects, t.width)
+	rows := (len(objects) + n - 1) / max(n, 1)
+	return fyne.NewSize(t.widest(objects), float32(rows)*(t.high(objects)+t.gap)-t.gap)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/storage"
 
 	"github.com/layeredpow/lamina/spv/doctor"
@@ -15,21 +14,9 @@ import (
 
 // chooseFile asks for a file and takes it as the input.
 func (s *verifyScreen) chooseFile() {
-	if s.files != nil {
-		return // a dialog is open
-	}
-	d := dialog.NewFileOpen(func(r fyne.URIReadCloser, err error) {
-		switch {
-		case err != nil:
-			s.hold(s.ui.t("File"), nil, err)
-		case r != nil:
-			s.readFile(r.URI(), func() (io.ReadCloser, error) { return r, nil })
-		}
-	}, s.ui.window)
-	d.SetOnClosed(func() { s.files = nil })
-	s.files = d
-	d.Show()
-	d.Resize(s.ui.window.Canvas().Size()) // after Show, which builds the dialog
+	s.ui.openFile(func(r fyne.URIReadCloser) {
+		s.readFile(r.URI(), func() (io.ReadCloser, error) { return r, nil })
+	})
 }
 
 // openURI takes a file that was dropped on the window as the input.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -58,7 +59,7 @@ func value(text string, mono bool) *widget.Label {
 func setValue(l *widget.Label, text string, mono bool) {
 	l.TextStyle.Monospace = mono
 	l.Wrapping = fyne.TextWrapWord
-	if mono {
+	if mono && !strings.Contains(text, " ") { // an address in groups breaks between them
 		l.Wrapping = fyne.TextWrapBreak
 	}
 	l.SetText(text)

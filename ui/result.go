@@ -22,7 +22,7 @@ type resultView struct {
 	word        *widget.Label
 	sentence    *widget.Label
 	left, limit *widget.Label
-	bar         *widget.ProgressBarInfinite
+	bar         *widget.Activity // an infinite bar would move from its first layout on, hidden or not
 	title       *widget.Label
 	subject     *widget.Label
 	what        *fyne.Container
@@ -45,13 +45,13 @@ func newResultView(u *UI) *resultView {
 	v.icon, v.word, v.sentence = widget.NewIcon(nil), heading(""), body("")
 	v.left, v.limit = body(""), caption("")
 	v.title, v.subject = strong(""), value("", true)
-	v.bar = widget.NewProgressBarInfinite()
+	v.bar = widget.NewActivity()
 	v.copyReport = widget.NewButtonWithIcon(u.t("Copy the report"), base.ContentCopyIcon(), func() {
 		u.app.Clipboard().SetContent(v.report.Plain())
 	})
 	head := container.New(&iconLeft{size: 24}, v.icon, v.word)
 	v.what = stack(-overlap, v.title, v.subject)
-	v.banner = newPanel(stack(4, stack(-overlap, head, v.sentence, v.left, v.limit, inset(v.bar)), v.what))
+	v.banner = newPanel(stack(4, stack(-overlap, head, v.sentence, v.left, v.limit, inset(container.NewHBox(v.bar))), v.what))
 	v.cause, v.facts = newRows(), newRows()
 	v.causeCard = newPanel(v.cause.box)
 	v.causeCard.edge = base.ColorNameWarning

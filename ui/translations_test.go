@@ -102,3 +102,29 @@ func TestTranslationsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// likeAddress matches what could be an address, a key or a place in the network: a
+// translation that names one could send money or people elsewhere.
+var likeAddress = regexp.MustCompile(`(?i)://|www\.|[a-z0-9]{20,}[0-9][a-z0-9]*|[0-9][a-z0-9]{24,}`)
+
+func TestTranslationsNameNoAddress(t *testing.T) {
+	for _, bad := range []string{"pay 1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "see https://x.org",
+		"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"} {
+		if !likeAddress.MatchString(bad) {
+			t.Errorf("%q passes", bad)
+		}
+	}
+	files, err := filepath.Glob("translations/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := likeAddress.Find(src); found != nil {
+			t.Errorf("%s: %q looks like an address", file, found)
+		}
+	}
+}

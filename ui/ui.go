@@ -1,16 +1,17 @@
 // Package ui is the desktop app: a frame with one file for each screen. It shows what its
-// Backend tells and passes on what the user asks; it judges nothing, opens no connection
-// and keeps nothing but the choice of theme. It runs on any Fyne driver and starts none.
+// backends tell and passes on what the user asks; it judges nothing, opens no connection,
+// and keeps nothing but choices of looks and language. It runs on any Fyne driver and
+// starts none.
 package ui
 
 import (
 	"context"
 	"embed"
 	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/lang"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/chains"
@@ -19,8 +20,8 @@ import (
 	"github.com/layeredpow/lamina/ui/theme"
 )
 
-// Backend is what the screens ask. *app.App satisfies it.
-type Backend interface {
+// Rules is what the screens ask of chains and verification. *app.App satisfies it.
+type Rules interface {
 	Stacks() []chains.Stack
 	Chains() []*chains.Params
 	Chain(name string) (*chains.Params, error)
@@ -28,7 +29,26 @@ type Backend interface {
 	Verify(ctx context.Context, r app.Request) (*doctor.Report, error)
 }
 
-var _ Backend = (*app.App)(nil)
+var _ Rules = (*app.App)(nil)
+
+// Program holds the data folder.
+type Program interface {
+	// Folder is the path of the data folder.
+	Folder() string
+	// Config is what the folder was opened with last; its zero value before the first time.
+	Config() Config
+	// Open opens the folder; what is open is closed first, and its calls end. If the folder
+	// can be opened, the Config is kept for the next start.
+	Open(ctx context.Context, c Config) (app.Backend, error)
+}
+
+// Config says what is followed, and how.
+type Config struct {
+	Stack   string              `json:"stack"`           // name of the L1; empty: none was chosen yet
+	Peers   map[string][]string `json:"peers,omitempty"` // by chain: host:port
+	Proxy   string              `json:"proxy,omitempty"` // host:port of a SOCKS5 proxy
+	Offline bool                `json:"offline,omitempty"`
+}
 
 //go:embed translations
 var translations embed.FS
@@ -37,58 +57,100 @@ var translations embed.FS
 type UI struct {
 	app     fyne.App
 	window  fyne.Window
-	backend Backend
+	rules   Rules
+	program Program
 	texts   *present.Texts
+	words   present.Translate
 
 	frame    *frame
+	first    *firstRun
 	layers   *layersScreen
 	verify   *verifyScreen
 	settings *settingsScreen
+	overview *overviewScreen
+	receive  *receiveScreen
+	send     *sendScreen
+	activity *activityScreen
+	coins    *coinsScreen
 
-	do   func(func()) // runs a function on the UI goroutine
-	ctx  context.Context
-	stop context.CancelFunc
-	work sync.WaitGroup
+	session session
+	dialog  interface{ Dismiss() } // the one that is open; nil: none
+
+	do      func(func())  // runs a function on the UI goroutine
+	pending int           // actions that have not reported yet
+	delay   time.Duration // between the last key and what is worked out from the text
+	ctx     context.Context
+	stop    context.CancelFunc
+	work    sync.WaitGroup
 }
 
-const themeKey = "theme" // of the preference
+// Keys of the preferences.
+const (
+	themeKey       = "theme"
+	languageKey    = "language"
+	thousandthsKey = "thousandths"
+	unlockKey      = "unlockMinutes"
+)
 
-// New builds the window and its screens once; Show shows it.
-func New(a fyne.App, b Backend) *UI {
-	if err := lang.AddTranslationsFS(translations, "translations"); err != nil {
-		fyne.LogError("translations", err) // English keys are shown instead
-	}
-	u := &UI{app: a, backend: b, texts: present.New(lang.L), do: fyne.Do}
+// New builds the window and its screens once, and opens the data folder if a stack was
+// chosen before. Show shows the window.
+func New(a fyne.App, r Rules, p Program) *UI {
+	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond}
+	u.words = translate(a.Preferences().String(languageKey))
+	u.texts = present.New(u.words)
+	u.texts.SetStyle(u.style())
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	a.Settings().SetTheme(theme.New(theme.Mode(a.Preferences().String(themeKey))))
 	u.window = a.NewWindow("Lamina")
 	u.layers = newLayersScreen(u)
 	u.verify = newVerifyScreen(u)
 	u.settings = newSettingsScreen(u)
+	u.overview = newOverviewScreen(u)
+	u.receive = newReceiveScreen(u)
+	u.send = newSendScreen(u)
+	u.activity = newActivityScreen(u)
+	u.coins = newCoinsScreen(u)
 	u.frame = newFrame(u)
-	u.window.SetContent(u.frame.content)
+	u.first = newFirstRun(u)
+	u.window.SetContent(newFill(u.frame.content, u.first.content))
 	u.window.SetPadded(false)
 	u.window.Resize(fyne.NewSize(1100, 760))
 	u.window.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) {
 		if len(uris) > 0 {
-			u.frame.open(verifyAt)
-			u.verify.openURI(uris[0])
+			u.dropped(uris[0])
 		}
 	})
 	u.addKeys()
 	return u
 }
 
-// t returns an English text in the user's language.
-func (u *UI) t(english string, data ...any) string { return lang.L(english, data...) }
+func (u *UI) style() present.Style {
+	return present.Style{Thousandths: u.app.Preferences().Bool(thousandthsKey), Zone: time.Local}
+}
 
-// Show opens the window.
-func (u *UI) Show() { u.window.Show() }
+// t returns an English text in the user's language.
+func (u *UI) t(english string, data ...any) string { return u.words(english, data...) }
+
+// Show opens the window, and the data folder behind it.
+func (u *UI) Show() {
+	u.window.Show()
+	u.begin()
+}
 
 // Close gives up what is running and waits for it. No method may be called afterwards.
 func (u *UI) Close() {
 	u.stop()
 	u.work.Wait()
+}
+
+// dropped takes a file: a code to pay on Send, anything else to be verified.
+func (u *UI) dropped(file fyne.URI) {
+	if u.frame.at == sendAt && !u.first.content.Visible() {
+		u.send.readImage(file)
+		return
+	}
+	u.frame.open(verifyAt)
+	u.verify.openURI(file)
 }
 
 // addKeys sets the shortcuts that hold in the whole window.
@@ -111,15 +173,22 @@ type key struct {
 
 func (u *UI) keys() []key {
 	control := func(name fyne.KeyName, act func()) key {
-		return key{&desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierShortcutDefault}, act}
+		return key{&desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierShortcutDefault}, func() {
+			if !u.first.content.Visible() {
+				act()
+			}
+		}}
 	}
-	return []key{
-		control(fyne.Key1, func() { u.frame.open(layersAt) }),
-		control(fyne.Key2, func() { u.frame.open(verifyAt) }),
-		control(fyne.Key3, func() { u.frame.open(settingsAt) }),
+	var all []key
+	for at, name := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8} {
+		all = append(all, control(name, func() { u.frame.open(at) }))
+	}
+	return append(all,
 		control(fyne.KeyO, func() { u.frame.open(verifyAt); u.verify.chooseFile() }),
 		control(fyne.KeyReturn, func() { u.frame.open(verifyAt); u.verify.start() }),
-	}
+		control(fyne.KeyL, func() { u.lock() }),
+		control(fyne.KeyF, func() { u.frame.open(activityAt); u.window.Canvas().Focus(u.activity.search) }),
+	)
 }
 
 // shortcut offers a shortcut that a focused entry did not want.
@@ -135,33 +204,11 @@ func (u *UI) shortcut(s fyne.Shortcut) {
 // back is what Escape does.
 func (u *UI) back() {
 	switch {
-	case u.verify.files != nil:
-		u.verify.files.Dismiss()
-	case u.frame.at == layersAt:
-		u.layers.back()
-	case u.frame.at == verifyAt:
-		u.verify.cancel()
+	case u.dialog != nil:
+		u.dialog.Dismiss()
+	case u.first.content.Visible():
+		u.first.back()
+	default:
+		u.frame.screens[u.frame.at].back()
 	}
-}
-
-// run does work off the UI goroutine and hands what it returns to done on it. Every action
-// that takes time goes through here. Once the returned function has been called, or the
-// window closed, done is not called any more.
-func run[T any](u *UI, work func(context.Context) (T, error), done func(T, error)) (cancel func()) {
-	ctx, cancel := context.WithCancel(u.ctx)
-	u.work.Add(1)
-	go func() {
-		defer u.work.Done()
-		result, err := work(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		u.do(func() {
-			if ctx.Err() == nil {
-				cancel()
-				done(result, err)
-			}
-		})
-	}()
-	return cancel
 }

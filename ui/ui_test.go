@@ -74,6 +74,7 @@ func (f *fake) Verify(ctx context.Context, r app.Request) (*doctor.Report, error
 type bench struct {
 	*UI
 	t     *testing.T
+	money *money
 	queue chan func()
 }
 
@@ -83,7 +84,25 @@ var (
 	desk  = fyne.NewSize(1280, 800)
 )
 
+// newBench is a bench without a wallet, at the layers.
 func newBench(t *testing.T, size fyne.Size, f *fake) *bench {
+	t.Helper()
+	b := newMoneyBench(t, size, f, &money{asked: map[string]int{}})
+	b.frame.open(layersAt)
+	return b
+}
+
+// newWalletBench is a bench with a data folder open.
+func newWalletBench(t *testing.T, size fyne.Size, m *money) *bench {
+	t.Helper()
+	m.config.Stack = "dev"
+	b := newMoneyBench(t, size, nil, m)
+	b.begin()
+	b.pump()
+	return b
+}
+
+func newMoneyBench(t *testing.T, size fyne.Size, f *fake, m *money) *bench {
 	t.Helper()
 	if f == nil {
 		f = &fake{}
@@ -93,17 +112,18 @@ func newBench(t *testing.T, size fyne.Size, f *fake) *bench {
 		t.Fatal(err)
 	}
 	f.App = backend
-	b := &bench{t: t, queue: make(chan func(), 1000)}
-	b.UI = New(test.NewTempApp(t), f)
+	b := &bench{t: t, money: m, queue: make(chan func(), 1000)}
+	b.UI = New(test.NewTempApp(t), f, m)
 	b.do = func(f func()) { b.queue <- f }
+	b.delay = 0
 	b.window.Resize(size)
 	t.Cleanup(b.Close)
 	return b
 }
 
-// pump runs what is asked of the UI goroutine until nothing is being verified.
+// pump runs what is asked of the UI goroutine until nothing is under way.
 func (b *bench) pump() {
-	for b.verify.running != nil {
+	for b.pending > 0 {
 		(<-b.queue)()
 	}
 }
@@ -151,7 +171,7 @@ func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject) bool) {
 
 func (b *bench) wantShown(texts ...string) {
 	b.t.Helper()
-	all := shown(b.frame.content)
+	all := shown(b.window.Content())
 	for _, text := range texts {
 		if !strings.Contains(all, text) {
 			b.t.Errorf("%q is not shown; there is\n%s", text, all)
@@ -161,7 +181,7 @@ func (b *bench) wantShown(texts ...string) {
 
 func (b *bench) wantHidden(texts ...string) {
 	b.t.Helper()
-	all := shown(b.frame.content)
+	all := shown(b.window.Content())
 	for _, text := range texts {
 		if strings.Contains(all, text) {
 			b.t.Errorf("%q is shown", text)
@@ -173,14 +193,14 @@ func (b *bench) wantHidden(texts ...string) {
 func (b *bench) tap(text string) {
 	b.t.Helper()
 	var found *widget.Button
-	walk(b.frame.content, func(o fyne.CanvasObject) bool {
+	walk(b.window.Content(), func(o fyne.CanvasObject) bool {
 		if button, ok := o.(*widget.Button); ok && button.Text == text {
 			found = button
 		}
 		return true
 	})
 	if found == nil {
-		b.t.Fatalf("no button %q among\n%s", text, shown(b.frame.content))
+		b.t.Fatalf("no button %q among\n%s", text, shown(b.window.Content()))
 	}
 	test.Tap(found)
 }
@@ -190,7 +210,7 @@ func (b *bench) wantWhole() {
 	b.t.Helper()
 	width := b.window.Canvas().Size().Width
 	driver := fyne.CurrentApp().Driver()
-	walk(b.frame.content, func(o fyne.CanvasObject) bool {
+	walk(b.window.Content(), func(o fyne.CanvasObject) bool {
 		l, ok := o.(*widget.Label)
 		if !ok || l.Text == "" {
 			return true
@@ -212,6 +232,11 @@ func TestFrameFitsAPhone(t *testing.T) {
 			t.Setenv("LC_ALL", map[string]string{"en": "C", "de": "de_DE.UTF-8"}[language])
 			t.Setenv("LANGUAGE", language)
 			b := newBench(t, phone, nil)
+			for at, s := range b.frame.screens {
+				if m := s.object().MinSize(); m.Width > phone.Width {
+					t.Errorf("screen %d needs %v", at, m)
+				}
+			}
 			if m := b.frame.content.MinSize(); m.Width > phone.Width || m.Height > phone.Height {
 				t.Errorf("needs %v, want at most %v", m, phone)
 			}
@@ -245,8 +270,8 @@ func TestFrameNavigation(t *testing.T) {
 		for at := range b.frame.screens {
 			test.Tap(b.frame.items[size.style][at])
 			for i, screen := range b.frame.screens {
-				if screen.Visible() != (i == at) {
-					t.Errorf("width %.0f, destination %d: screen %d visible: %v", size.width, at, i, screen.Visible())
+				if screen.object().Visible() != (i == at) {
+					t.Errorf("width %.0f, destination %d: screen %d visible: %v", size.width, at, i, screen.object().Visible())
 				}
 			}
 			b.wantWhole()
@@ -280,7 +305,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 			t.Errorf("Tab never reaches %s", name)
 		}
 	}
-	for _, item := range b.frame.items[railWords] {
+	for _, item := range b.frame.items[railWords][:moreAt] {
 		if !reached[item] {
 			t.Errorf("Tab never reaches %s", item.name)
 		}
@@ -316,7 +341,7 @@ func TestThemeIsRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := New(a, backend)
+	u := New(a, backend, &money{})
 	defer u.Close()
 	if u.settings.choice.Selected != "Dark" || variant() != theme.New(theme.Dark).Variant(0) {
 		t.Errorf("chosen: %q, variant %d; want the remembered dark", u.settings.choice.Selected, variant())
@@ -325,7 +350,7 @@ func TestThemeIsRemembered(t *testing.T) {
 
 func TestLayersScreen(t *testing.T) {
 	b := newBench(t, desk, nil)
-	for _, p := range b.backend.Chains() {
+	for _, p := range b.rules.Chains() {
 		b.wantShown(p.Title)
 	}
 	b.wantShown("Main networks", "Private test networks", "Easiest target")

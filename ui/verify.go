@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	base "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -29,9 +28,8 @@ type verifyScreen struct {
 	example *widget.Button
 
 	examples []app.Example
-	next     map[app.Kind]int   // example to be shown next
-	files    *dialog.FileDialog // nil if none is open
-	running  func()             // gives up what is running; nil if nothing is
+	next     map[app.Kind]int // example to be shown next
+	running  func()           // gives up what is running; nil if nothing is
 }
 
 func newVerifyScreen(u *UI) *verifyScreen {
@@ -43,7 +41,7 @@ func newVerifyScreen(u *UI) *verifyScreen {
 	s.giveUp = widget.NewButtonWithIcon(u.t("Give up"), base.CancelIcon(), s.cancel)
 	s.giveUp.Hide()
 	s.example = widget.NewButton(u.t("Show an example"), s.showExample)
-	examples, err := u.backend.Examples()
+	examples, err := u.rules.Examples()
 	if err != nil {
 		fyne.LogError("examples", err)
 	}
@@ -56,6 +54,10 @@ func newVerifyScreen(u *UI) *verifyScreen {
 	s.form.kindChanged()
 	return s
 }
+
+func (s *verifyScreen) object() fyne.CanvasObject { return s.content }
+func (s *verifyScreen) refresh(change)            {}
+func (s *verifyScreen) back()                     { s.cancel() }
 
 // start verifies what the form holds.
 func (s *verifyScreen) start() {
@@ -74,7 +76,7 @@ func (s *verifyScreen) start() {
 	s.result.wait(s.ui.t("Checking\u2026"))
 	s.busy(true)
 	s.running = run(s.ui, func(ctx context.Context) (*doctor.Report, error) {
-		return s.ui.backend.Verify(ctx, request)
+		return s.ui.rules.Verify(ctx, request)
 	}, s.finish)
 	s.reveal()
 }

@@ -50,12 +50,13 @@ func newVerifyForm(s *verifyScreen) *verifyForm {
 	f.child, f.bits = line(u.t("64 hex digits")), line(u.t("8 hex digits"))
 	f.work = widget.NewSelect([]string{pow.SHA256d.String(), pow.Scrypt.String()}, nil)
 	f.work.PlaceHolder = u.t("Choose a work hash")
-	f.idBox = stack(0, field(u.t("Merged-mining id"), f.id), field(u.t("Work hash"), f.work))
-	f.txidBox = field(u.t("Transaction id"), f.txid)
-	f.childBox = stack(0, field(u.t("Block id, for a proof without its header"), f.child), field(u.t("Bits, for a proof without its header"), f.bits))
+	f.idBox = stack(0, asked(u.t("Merged-mining id"), f.id), asked(u.t("Work hash"), f.work))
+	f.txidBox = asked(u.t("Transaction id"), f.txid)
+	f.childBox = stack(0, asked(u.t("Block id, for a proof without its header"), f.child),
+		asked(u.t("Bits, for a proof without its header"), f.bits))
 	f.content = newPanel(stack(0,
-		field(u.t("What is it?"), f.kind), f.hint,
-		field(u.t("Which chain's rules?"), f.chain), f.idBox,
+		asked(u.t("What is it?"), f.kind), f.hint,
+		asked(u.t("Which chain's rules?"), f.chain), f.idBox,
 		f.pasted, f.holder,
 		f.newOptional()))
 	return f
@@ -64,7 +65,7 @@ func newVerifyForm(s *verifyScreen) *verifyForm {
 // newOptional builds the fields that few inputs need, folded away at first.
 func (f *verifyForm) newOptional() fyne.CanvasObject {
 	u := f.screen.ui
-	f.optBox = stack(0, field(u.t("Height"), f.height), f.txidBox, f.childBox)
+	f.optBox = stack(0, asked(u.t("Height"), f.height), f.txidBox, f.childBox)
 	f.more = widget.NewButtonWithIcon(u.t("More that is known"), base.MenuDropDownIcon(), func() { f.unfold(!f.optBox.Visible()) })
 	f.more.Importance, f.more.Alignment = widget.LowImportance, widget.ButtonAlignLeading
 	f.optBox.Hide()
@@ -88,7 +89,7 @@ func (f *verifyForm) newInput() {
 	open := func() *widget.Button {
 		return widget.NewButtonWithIcon(u.t("Open a file"), base.FolderOpenIcon(), f.screen.chooseFile)
 	}
-	f.pasted = stack(4, field(u.t("Input, or drop a file on the window"), f.entry), inset(open()))
+	f.pasted = stack(4, asked(u.t("Input, or drop a file on the window"), f.entry), inset(open()))
 	f.notice = strong("")
 	f.holder = stack(0, stack(-2*overlap, caption(u.t("Input")), f.notice),
 		inset(widget.NewButtonWithIcon(u.t("Remove"), base.ContentClearIcon(), f.release)))
@@ -100,11 +101,6 @@ func line(placeholder string) *widget.Entry {
 	e := widget.NewEntry()
 	e.SetPlaceHolder(placeholder)
 	return e
-}
-
-// field is a control under its name.
-func field(name string, control fyne.CanvasObject) fyne.CanvasObject {
-	return stack(-6, caption(name), inset(control))
 }
 
 func optionTexts(options []present.Option) []string {
@@ -129,7 +125,7 @@ func (f *verifyForm) chainOf() string {
 // kindChanged offers what fits the kind, and keeps the chain if it still does.
 func (f *verifyForm) kindChanged() {
 	kind, chosen := f.kindOf(), f.chainOf()
-	f.chains = f.screen.ui.texts.Chains(kind, f.screen.ui.backend.Chains())
+	f.chains = f.screen.ui.texts.Chains(kind, f.screen.ui.rules.Chains())
 	f.chain.SetOptions(optionTexts(f.chains))
 	f.chain.ClearSelected()
 	f.choose(chosen)

@@ -5,7 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // release is set by the linker (-X main.release=1.2.3) in builds that are given away.
@@ -25,13 +30,16 @@ func version() string {
 // options are the command line's.
 type options struct {
 	chains  []string
+	folder  string
+	peers   map[string][]string // by chain
 	version bool
 }
 
-const usage = `lamina-desktop shows the chains and verifies headers, merged-mining proofs and blocks.
+const usage = `lamina-desktop is the wallet with a window: it follows the chains of a stack, keeps wallets,
+receives and sends, and verifies headers, merged-mining proofs and blocks.
 
   lamina-desktop
-  lamina-desktop --chains-dir ~/layers
+  lamina-desktop --data-dir ~/lamina-test --connect CHAIN=127.0.0.1:18444
 
 `
 
@@ -48,6 +56,19 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.chains = append(o.chains, path)
 		return nil
 	})
+	set.StringVar(&o.folder, "data-dir", defaultFolder(),
+		"`folder` of wallets, headers and settings; one program at a time has it open")
+	set.Func("connect", "peer for this run, `CHAIN=HOST:PORT`; may be given more than once", func(peer string) error {
+		chain, address, ok := strings.Cut(peer, "=")
+		if _, _, err := net.SplitHostPort(address); !ok || err != nil {
+			return errors.New("want CHAIN=HOST:PORT")
+		}
+		if o.peers == nil {
+			o.peers = map[string][]string{}
+		}
+		o.peers[chain] = append(o.peers[chain], address)
+		return nil
+	})
 	set.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := set.Parse(args); err != nil {
 		return o, err
@@ -58,6 +79,23 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	return o, nil
+}
+
+// defaultFolder is where the system keeps a program's data for a user.
+func defaultFolder() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "lamina")
+	}
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		if dir, err := os.UserConfigDir(); err == nil {
+			return filepath.Join(dir, "Lamina")
+		}
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "lamina"
+	}
+	return filepath.Join(home, ".local", "share", "lamina")
 }
 
 // checkDisplay tells whether there is a screen to open a window on. Where there is none,

@@ -1,6 +1,6 @@
-// Command lamina-desktop is the desktop app: it reads its flags, loads the chains and opens
-// the window. It is the only package that needs cgo; it judges, mines and connects to
-// nothing.
+// Command lamina-desktop is the desktop app: it reads its flags, loads the chains, holds the
+// data folder and opens the window. It is the only package that needs cgo; it judges and
+// mines nothing.
 package main
 
 import (
@@ -20,10 +20,12 @@ import (
 	"github.com/layeredpow/lamina/ui"
 )
 
-// Exit codes: the window could not be opened; flags or chain files are wrong.
+// Exit codes: the window could not be opened; flags, chain files or settings are wrong; the
+// data folder failed.
 const (
 	exitNoWindow = 1
 	exitUsage    = 2
+	exitFolder   = 3
 )
 
 // patience is how long a window may take to appear. Without OpenGL Fyne would wait for
@@ -48,14 +50,30 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "lamina-desktop: %v\nhint: check a chain file with `lamina chains check FILE`\n", err)
 		return exitUsage
 	}
+	for chain := range o.peers {
+		if _, err := backend.Chain(chain); err != nil {
+			fmt.Fprintf(stderr, "lamina-desktop: --connect: %v\n", err)
+			return exitUsage
+		}
+	}
+	data, err := openFolder(backend, o.folder, o.peers)
+	if err != nil {
+		fmt.Fprintf(stderr, "lamina-desktop: %v\nhint: correct the file or move it away; wallets are not in it\n", err)
+		return exitUsage
+	}
 	if err := checkDisplay(runtime.GOOS, env); err != nil {
 		return noWindow(stderr, err)
 	}
-	return window(backend, stderr)
+	code := window(backend, data, stderr)
+	if err := data.Close(); err != nil {
+		fmt.Fprintf(stderr, "lamina-desktop: %v\n", err)
+		return exitFolder
+	}
+	return code
 }
 
 // window shows the app until it is closed.
-func window(backend ui.Backend, stderr io.Writer) (code int) {
+func window(rules ui.Rules, data ui.Program, stderr io.Writer) (code int) {
 	defer func() {
 		if reason := recover(); reason != nil { // how Fyne says that there is no display
 			code = noWindow(stderr, fmt.Errorf("%v", reason))
@@ -70,7 +88,7 @@ func window(backend ui.Backend, stderr io.Writer) (code int) {
 		os.Exit(noWindow(stderr, fmt.Errorf("no window after %s: is there OpenGL 2.1 or newer?", patience)))
 	})
 	a.Lifecycle().SetOnStarted(func() { watchdog.Stop() })
-	u := ui.New(a, backend)
+	u := ui.New(a, rules, data)
 	u.Show()
 	a.Run()
 	u.Close()

@@ -13,6 +13,10 @@ func TestRunWithoutWindow(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("[chain]\nname = 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	settings := t.TempDir()
+	if err := os.WriteFile(filepath.Join(settings, configName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name string
 		args []string
@@ -21,12 +25,18 @@ func TestRunWithoutWindow(t *testing.T) {
 		err  []string
 	}{
 		{"version", []string{"--version"}, 0, "lamina-desktop ", nil},
-		{"help", []string{"--help"}, 0, "", []string{"--chains-dir", "-version"}},
+		{"help", []string{"--help"}, 0, "", []string{"-chains-dir", "-version", "-data-dir", "-connect"}},
 		{"unknown flag", []string{"--mine"}, exitUsage, "", []string{"-mine"}},
 		{"argument", []string{"wallet.dat"}, exitUsage, "", []string{`"wallet.dat"`}},
 		{"bad chain file", []string{"--chains-dir", bad}, exitUsage, "", []string{bad + ":2", "hint: "}},
 		{"missing chain file", []string{"--chains-dir", bad + ".none"}, exitUsage, "", []string{"bad.toml.none"}},
-		{"no display", nil, exitNoWindow, "", []string{"neither DISPLAY nor WAYLAND_DISPLAY is set", "hint: "}},
+		{"peer without a chain", []string{"--connect", "127.0.0.1:18444"}, exitUsage, "", []string{"CHAIN=HOST:PORT"}},
+		{"peer without a port", []string{"--connect", "dev=127.0.0.1"}, exitUsage, "", []string{"CHAIN=HOST:PORT"}},
+		{"peer of an unknown chain", []string{"--connect", "nochain=127.0.0.1:1", "--data-dir", t.TempDir()},
+			exitUsage, "", []string{"nochain"}},
+		{"bad settings", []string{"--data-dir", settings}, exitUsage, "", []string{configName, "hint: "}},
+		{"no display", []string{"--data-dir", t.TempDir()}, exitNoWindow, "",
+			[]string{"neither DISPLAY nor WAYLAND_DISPLAY is set", "hint: "}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 
 const demoHelp = `Verify real samples that are built into the program, and show spoiled copies being refuted. Then mine
 headers of the dev chain, serve them from peers on this machine, and follow them as lamina sync does.
+At last start a node that mines the whole development stack, and wallets that receive, pay, split,
+combine and are restored.
 
   lamina demo
   lamina demo --json
@@ -83,6 +85,17 @@ func (s *session) runDemo() error {
 		s.printf("\nA chain of its own, mined here and followed over this machine's loopback:\n\n")
 	}
 	if err := s.runLive(a, func(r *stepResult) {
+		result.addStep(r)
+		if !s.json {
+			s.showStep(r)
+		}
+	}); err != nil {
+		return err
+	}
+	if !s.json {
+		s.printf("\nThe development stack, in processes of its own:\n\n")
+	}
+	if err := s.runStack(func(r *stepResult) {
 		result.addStep(r)
 		if !s.json {
 			s.showStep(r)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,16 +9,21 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/layeredpow/lamina/internal/app"
 )
 
-const rootHelp = `Lamina verifies layered proof of work: chains that borrow their work by merged mining.
+const rootHelp = `Lamina verifies layered proof of work, chains that borrow their work by merged mining,
+and holds and pays coins on them.
 
   lamina chains                                  the chains it knows
   lamina verify auxpow --chain NAME block.hex    check a merged-mining proof
   lamina demo                                    check real samples, offline
+  lamina wallet create main --chain NAME         make a wallet
+  lamina daemon                                  keep wallets in step with the network
 
 Results go to standard output, everything else to standard error.
-Exit codes: 0 verified, 1 refuted, 2 input unreadable or wrong usage.`
+Exit codes: 0 verified or done, 1 refuted or refused, 2 input unreadable or wrong usage.`
 
 // The exit codes.
 const (
@@ -47,24 +53,45 @@ var refuted = &failure{code: exitRefuted}
 
 func unreadable(err error, hint string) error { return &failure{code: exitUsage, err: err, hint: hint} }
 
-// session is one run of the program: its streams and the flags that all commands share.
+// session is one run of the program: its streams, the flags that all commands share, and how it reaches what tests put
+// something else in the place of.
 type session struct {
 	in        io.Reader
 	out, err  io.Writer
 	json      bool
 	chainDirs []string
 	now       func() time.Time
+
+	terminal   func() (terminal, error)
+	descriptor func(int) io.Reader
+	backend    func(context.Context, opening) (*opened, error)
+	tune       func(*app.LocalOptions) // nil: nothing
+	linger     time.Duration
+}
+
+func newSession(in io.Reader, out, errs io.Writer) *session {
+	s := &session{in: in, out: out, err: errs, now: time.Now, terminal: openScreen, descriptor: openDescriptors(), linger: lingerTime}
+	s.backend = s.openBackend
+	return s
 }
 
 // run carries out one command line and returns the exit code.
 func run(args []string, in io.Reader, out, errs io.Writer) int {
-	s := &session{in: in, out: out, err: errs, now: time.Now}
+	return newSession(in, out, errs).run(context.Background(), args)
+}
+
+// run carries out one command line and returns the exit code.
+func (s *session) run(ctx context.Context, args []string) int {
+	errs := s.err
 	root := s.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
 	root.SetErr(errs)
-	err := root.Execute()
+	err := refuseSecrets(args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -83,13 +110,14 @@ func (s *session) root() *cobra.Command {
 	c := &cobra.Command{
 		Use: "lamina", Short: "verify layered proof of work", Long: rootHelp,
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		RunE:              showHelp,
+		RunE: showHelp,
 	}
 	flags := c.PersistentFlags()
 	flags.BoolVar(&s.json, "json", false, "print one JSON document instead of text")
 	flags.StringArrayVar(&s.chainDirs, "chains-dir", nil, "file or folder of chain files to add to the built-in ones (repeatable)")
-	c.AddCommand(s.chains(), s.verify(), s.sync(), s.demo(), s.version())
+	c.AddCommand(s.chains(), s.verify(), s.sync(), s.demo(), s.rpc(), s.version())
+	c.AddCommand(s.wallet(), s.receive(), s.send(), s.sendMany(), s.balance(), s.history(), s.coins(), s.tx(), s.psbt(), s.label(), s.fee(),
+		s.message(), s.security(), s.evidence(), s.prove(), s.daemon(), s.man(), s.node(), s.mine())
 	return c
 }
 

@@ -29,7 +29,8 @@ follows an L1 and everything that is merge-mined with it. A layer's proofs are h
 against the L1 blocks they build on: as long as those are not there yet it waits.
 
 Peers are the ones you name, as HOST:PORT where one chain is followed and CHAIN=HOST:PORT
-where several are. --proxy makes all connections, and looks all names up, through a
+where several are. For a chain that you name none for they are found by its seeds;
+private networks have none. --proxy makes all connections, and looks all names up, through a
 SOCKS5 proxy such as Tor, each with a circuit of its own.
 
 There is a line for each chain: stage, how much of it is done, height, blocks a second,
@@ -57,13 +58,12 @@ func (s *session) sync() *cobra.Command {
 	flags := c.Flags()
 	flags.StringArrayVar(&f.stacks, "stack", nil, "an L1 and all its layers, by the name of any of them (repeatable)")
 	flags.StringArrayVar(&f.chains, "chain", nil, "a chain, as lamina chains names it (repeatable)")
-	flags.StringArrayVar(&f.connect, "connect", nil, "peer to connect to, host:port or CHAIN=host:port (repeatable)")
+	flags.StringArrayVar(&f.connect, "connect", nil, "connect to this peer, and to none that is not named: host:port or CHAIN=host:port (repeatable)")
 	flags.StringVar(&f.dir, "data-dir", defaultDataDir(), "folder that the headers are kept in")
 	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
 	flags.BoolVar(&f.once, "once", false, "end as soon as all is synced")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens with peers to standard error")
 	c.MarkFlagsOneRequired("stack", "chain")
-	_ = c.MarkFlagRequired("connect")
 	return c
 }
 
@@ -90,6 +90,12 @@ func (s *session) runSync(ctx context.Context, f *syncFlags) error {
 	}
 	if follow.Peers, err = f.peers(follow.Chains); err != nil {
 		return unreadable(err, "name peers as host:port, or as CHAIN=host:port where several chains are followed")
+	}
+	for _, p := range follow.Chains {
+		if len(follow.Peers[p.Name]) == 0 && !app.FindsPeers(p) {
+			return unreadable(fmt.Errorf("%s: no peer is named, and it has no seeds to find any by", p.Name),
+				"name one with --connect host:port, or --connect CHAIN=host:port where several chains are followed")
+		}
 	}
 	if _, _, err := net.SplitHostPort(f.proxy); f.proxy != "" && err != nil {
 		return unreadable(fmt.Errorf("--proxy %s: %w", f.proxy, err), "Tor's is 127.0.0.1:9050 as a rule")

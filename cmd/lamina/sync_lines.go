@@ -46,6 +46,7 @@ type syncReport struct {
 	Bytes   int64   `json:"bytes_received"`
 	ETA     *int64  `json:"eta_seconds,omitempty"` // of the stage; absent: unknown
 	Peers   int     `json:"peers"`
+	Private int     `json:"encrypted_peers"` // of them (BIP324)
 	Source  string  `json:"source"`
 	Synced  bool    `json:"synced"`
 	Waiting string  `json:"waiting_for,omitempty"`
@@ -114,7 +115,7 @@ func (l *syncLines) end() {
 // update takes a report over and tells whether it is to be shown now.
 func (l *syncLine) update(p app.Progress, now time.Time) bool {
 	r := syncReport{Chain: p.Chain, Stage: string(p.Stage), Share: p.Share(), Height: p.Tip.Height, Tip: p.Tip.Hash.String(),
-		TipTime: p.TipTime, Claimed: p.Claimed, Shown: p.Shown, Bytes: p.Received, Peers: p.Peers, Source: p.Rung.String(),
+		TipTime: p.TipTime, Claimed: p.Claimed, Shown: p.Shown, Bytes: p.Received, Peers: p.Peers, Private: p.Encrypted, Source: p.Rung.String(),
 		Synced: p.Synced, Waiting: p.Waiting, Trouble: p.Trouble}
 	part := partOf(&p.Status)
 	r.Done, r.Total = part.Done, part.Total

@@ -49,15 +49,17 @@ func TestSyncCommandRefuses(t *testing.T) {
 	defer l.Close()
 	address := l.Addr().String()
 	for want, args := range map[string][]string{
-		"[stack chain] is required":    {"--connect", address},
-		"required flag":                {"--chain", "dev"},
-		`chain "nowhere" is unknown`:   {"--chain", "nowhere", "--connect", address},
-		`chain "anywhere" is unknown`:  {"--stack", "anywhere", "--connect", address},
-		"data folder /dev/null/x: ":    {"--chain", "dev", "--connect", address, "--data-dir", "/dev/null/x"},
-		"which of the 2 chains":        {"--chain", "dev-native", "--connect", address},
-		`"dev-issued" is not followed`: {"--chain", "dev-native", "--connect", "dev-issued=" + address},
-		"missing port":                 {"--chain", "dev", "--connect", "127.0.0.1"},
-		"--proxy localhost: ":          {"--chain", "dev", "--connect", address, "--proxy", "localhost"},
+		"[stack chain] is required":                           {"--connect", address},
+		"dev: no peer is named":                               {"--chain", "dev"},
+		"dev-native: no peer is named":                        {"--chain", "dev-native", "--connect", "dev=" + address},
+		"layer-signet: no peer is named, and it has no seeds": {"--chain", "layer-signet"}, // its L1 has
+		`chain "nowhere" is unknown`:                          {"--chain", "nowhere", "--connect", address},
+		`chain "anywhere" is unknown`:                         {"--stack", "anywhere", "--connect", address},
+		"data folder /dev/null/x: ":                           {"--chain", "dev", "--connect", address, "--data-dir", "/dev/null/x"},
+		"which of the 2 chains":                               {"--chain", "dev-native", "--connect", address},
+		`"dev-issued" is not followed`:                        {"--chain", "dev-native", "--connect", "dev-issued=" + address},
+		"missing port":                                        {"--chain", "dev", "--connect", "127.0.0.1"},
+		"--proxy localhost: ":                                 {"--chain", "dev", "--connect", address, "--proxy", "localhost"},
 	} {
 		var out, errs bytes.Buffer
 		code := run(append([]string{"sync", "--data-dir", t.TempDir()}, args...), nil, &out, &errs)

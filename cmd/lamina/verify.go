@@ -16,6 +16,7 @@ const verifyHelp = `Verify headers, merged-mining proofs, merkle proofs and bloc
   lamina verify auxpow  --chain NAME block.hex
   lamina verify merkle  --chain NAME --txid TXID proof.hex
   lamina verify block   --chain NAME block.hex
+  lamina verify proof   payment.proof
 
 Input is hex or binary; which is found out. Every check is printed with what it wanted and what it got.
 What needs data that the input does not hold is "not checked", never passed.
@@ -23,7 +24,7 @@ Exit codes: 0 verified, 1 refuted, 2 input unreadable or wrong usage.`
 
 func (s *session) verify() *cobra.Command {
 	return group("verify", "verify headers, proofs and blocks", verifyHelp,
-		s.verifyHeader(), s.verifyHeaders(), s.verifyAuxPoW(), s.verifyMerkle(), s.verifyBlock())
+		s.verifyHeader(), s.verifyHeaders(), s.verifyAuxPoW(), s.verifyMerkle(), s.verifyBlock(), s.verifyProof())
 }
 
 // judgedBy are the flags that say what an input is judged by.

@@ -1,6 +1,8 @@
 // Package app is the facade that the programs use: it loads the chains, forwards what the
 // user asks to the packages that know, and runs what takes long so that it can be given
-// up. It decides nothing about validity, and it draws nothing.
+// up. Backend is all that can be asked of wallets; Local answers it in this process, with
+// one loop per chain that alone uses the chain's machine, tree, store and wallets.
+// It decides nothing about validity, it draws nothing, and it does not mine.
 package app
 
 import (

@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/internal/store"
@@ -31,7 +35,7 @@ type DataError = store.OpenError
 type Sync struct {
 	Chain   *chains.Params
 	DataDir string
-	Peers   []string // host:port, kept connected
+	Peers   []string // host:port, kept connected; none: peers are sought
 	Agent   string   // user agent, such as "/Lamina:0.1.0/"
 	Log     *slog.Logger
 }
@@ -45,11 +49,15 @@ func (s *Sync) Run(ctx context.Context, notify func(Progress)) error {
 
 // Follow says what to follow: chains, of which layers come with their L1.
 type Follow struct {
-	Chains  []*chains.Params
-	Peers   map[string][]string // by chain: host:port, kept connected
+	Chains []*chains.Params
+	// Peers are host:port by chain, and kept connected. For a chain without any, peers are
+	// sought, if its network is a public one.
+	Peers   map[string][]string
 	DataDir string
 	Agent   string // user agent, such as "/Lamina:0.1.0/"
 	Proxy   string // host:port of a SOCKS5 proxy for all connections; empty: none
+	// Resolve looks the names of seeds up; nil asks the system.
+	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	Log     *slog.Logger
 }
 
@@ -90,6 +98,12 @@ func (f *Follow) Run(ctx context.Context, notify func(Progress)) error {
 	}
 	loops.Wait()
 	return errors.Join(errs...)
+}
+
+// FindsPeers tells whether peers of a chain can be had without naming any: its network is
+// a public one, and there are seeds.
+func FindsPeers(p *chains.Params) bool {
+	return len(p.P2P.Seeds) > 0 && p2p.SeekOf(p, wire.SFNodeNetwork) != nil
 }
 
 // check makes sure that every layer's L1 is followed beside it.
@@ -163,7 +177,13 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	}
 	c := &followed{params: p, chain: chain, tree: tree, inputs: make(chan syncer.Input, 1)}
 	c.cfg = p2p.Config{Codec: codecOf(p), Agent: f.Agent, Protocol: p.P2P.Protocol, Peers: f.Peers[p.Name], Log: log,
-		Inputs: c.inputs, Proxy: f.Proxy}
+		Inputs: c.inputs, Proxy: f.Proxy, V2: p.P2P.V2}
+	if len(c.cfg.Peers) == 0 {
+		if c.cfg.Seek = p2p.SeekOf(p, wire.SFNodeNetwork); c.cfg.Seek != nil {
+			c.cfg.Seek.Resolve = f.Resolve
+			c.cfg.Book = filepath.Join(f.DataDir, p.Name+".peers")
+		}
+	}
 	return c, nil
 }
 

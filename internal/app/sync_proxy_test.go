@@ -74,6 +74,7 @@ func TestProxy(t *testing.T) {
 		}
 	}()
 	w := newStackWorld(t, false)
+	w.l1.P2P.V2, w.layer.P2P.V2 = false, false // these peers would be dialled twice
 	low, high := listen(t, w.l1, w.low), listen(t, w.layer, w.high)
 	_, port, _ := net.SplitHostPort(high.address)
 	f := Follow{Chains: []*chains.Params{w.l1, w.layer}, DataDir: t.TempDir(), Agent: "/test/",

@@ -32,7 +32,7 @@ type headerPeer struct {
 	chain []spv.Sealed
 	off   []spv.Sealed // known, but not on its best chain: given by id only
 	conns map[net.Conn]bool
-	came  int // connections so far
+	came  int // peers that introduced themselves so far
 }
 
 func listen(t *testing.T, p *chains.Params, chain []spv.Sealed) *headerPeer {
@@ -51,7 +51,6 @@ func listen(t *testing.T, p *chains.Params, chain []spv.Sealed) *headerPeer {
 			}
 			h.mu.Lock()
 			h.conns[c] = true
-			h.came++
 			h.mu.Unlock()
 			go h.serve(c)
 		}
@@ -80,6 +79,9 @@ func (h *headerPeer) serve(c net.Conn) {
 		}
 		switch m := m.(type) {
 		case *wire.MsgVersion:
+			h.mu.Lock()
+			h.came++
+			h.mu.Unlock()
 			v := wire.NewMsgVersion(&wire.NetAddress{}, &wire.NetAddress{}, 7, int32(len(h.have())))
 			v.ProtocolVersion = msg.Version
 			h.send(c, v)

@@ -100,7 +100,7 @@ func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1
 	l.status.Store(&relay.Status{Tip: l.tip, Header: l.tip, Initial: true})
 	l.report.Store(&p2p.Report{})
 	l.cfg = p2p.Config{Codec: msg.Codec{Magic: p.P2P.Magic, AuxPoW: p.AuxPoW != nil, MaxBlock: p.P2P.MaxMessage},
-		Protocol: p.P2P.Protocol, Log: log, Inputs: l.inputs, Height: func() int32 { return view.Tip().Height }}
+		Protocol: p.P2P.Protocol, V2: p.P2P.V2, Log: log, Inputs: l.inputs, Height: func() int32 { return view.Tip().Height }}
 	if pool != nil {
 		l.cfg.Services, l.cfg.Relay = Services, true
 	}

@@ -59,8 +59,8 @@ func (l *loop) saveBook() {
 // gossips tells whether addresses are exchanged here; otherwise they are the machine's.
 func (l *loop) gossips() bool { return l.cfg.Book != "" || l.cfg.Seek != nil }
 
-// choose hands an address out to dial; the zero Addr if none will do.
-func (l *loop) choose() book.Addr {
+// choose hands an address out to dial; the zero Entry if none will do.
+func (l *loop) choose() book.Entry {
 	now := time.Now()
 	groups := map[string]bool{}
 	for a := range l.busy {
@@ -75,23 +75,23 @@ func (l *loop) choose() book.Addr {
 		return !groups[e.Addr.Group()] && (!e.Addr.IsOnion() || l.cfg.Proxy != "" || l.cfg.Dial != nil) &&
 			(e.Services == 0 || e.Services&l.cfg.Seek.Want == l.cfg.Seek.Want)
 	}
-	var chosen book.Addr
-	for chosen == (book.Addr{}) && len(l.anchors) > 0 {
-		a := l.anchors[0]
+	var chosen book.Entry
+	for chosen.Addr == (book.Addr{}) && len(l.anchors) > 0 {
+		e := book.Entry{Addr: l.anchors[0]}
 		l.anchors = l.anchors[1:]
-		if fits(book.Entry{Addr: a}) && !l.book.Banned(a, now) {
-			chosen = a
+		if fits(e) && !l.book.Banned(e.Addr, now) {
+			chosen = e
 		}
 	}
-	if chosen == (book.Addr{}) {
+	if chosen.Addr == (book.Addr{}) {
 		e, ok := l.book.Select(l.random, now, fits)
 		if !ok {
-			return book.Addr{}
+			return book.Entry{}
 		}
-		chosen = e.Addr
+		chosen = e
 	}
-	l.book.Tried(chosen, now)
-	l.busy[chosen] = true
+	l.book.Tried(chosen.Addr, now)
+	l.busy[chosen.Addr] = true
 	return chosen
 }
 

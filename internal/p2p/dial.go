@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/p2p/bip324"
 	"github.com/layeredpow/lamina/internal/p2p/book"
 )
 
@@ -31,7 +34,8 @@ func (b *banned) Unwrap() error { return b.reason }
 // dialer keeps one address connected.
 type dialer struct {
 	*host
-	address string
+	address  string
+	services wire.ServiceFlag // what it said last that it serves
 }
 
 // keep connects again and again, waiting longer after each failure, until the context
@@ -40,8 +44,9 @@ func (d *dialer) keep(ctx context.Context) {
 	wait := firstBackOff
 	for ctx.Err() == nil {
 		began := time.Now()
-		k, err := d.connect(ctx, d.address, book.Addr{})
+		k, err := d.connect(ctx, d.address, book.Addr{}, d.services)
 		if err == nil {
+			d.services = k.version.Services
 			err = k.serve(ctx)
 		}
 		err = fmt.Errorf("%s: %w", d.address, err)
@@ -63,8 +68,20 @@ func (d *dialer) keep(ctx context.Context) {
 	}
 }
 
-// connect dials and shakes hands. Sought is the address if the book chose it.
-func (h *host) connect(ctx context.Context, address string, sought book.Addr) (*link, error) {
+// connect dials and shakes hands, encrypted if the chain's nodes do that as a rule or this
+// one is said to, by the services that it is known to have. A node that knows nothing of
+// that hangs up, and is dialled again. Sought is the address if the book chose it.
+func (h *host) connect(ctx context.Context, address string, sought book.Addr, services wire.ServiceFlag) (*link, error) {
+	k, err := h.open(ctx, address, sought, h.cfg.V2 || services&wire.SFNodeP2PV2 != 0)
+	if errors.Is(err, bip324.ErrMute) && ctx.Err() == nil {
+		h.cfg.Log.Debug("dialled again without encryption", "peer", address, "reason", err)
+		return h.open(ctx, address, sought, false)
+	}
+	return k, err
+}
+
+// open dials and shakes hands once.
+func (h *host) open(ctx context.Context, address string, sought book.Addr, v2 bool) (*link, error) {
 	dial := h.cfg.Dial
 	switch {
 	case dial != nil:
@@ -80,6 +97,7 @@ func (h *host) connect(ctx context.Context, address string, sought book.Addr) (*
 		return nil, err
 	}
 	k := newLink(h, conn, address, sought, false)
+	k.v2 = v2
 	if err := k.greet(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err

@@ -273,7 +273,7 @@ func TestSilence(t *testing.T) {
 		meet(t, door.from("9.8.4.4:1"), 0)
 		time.Sleep(2 * silence)
 		synctest.Wait()
-		if peers := m.peers(); len(peers) != 1 || peers[0].Peer != 2 {
+		if peers := m.peers(); len(peers) != 1 || peers[0].Address != "9.8.4.4:1" {
 			t.Errorf("%+v", peers)
 		}
 	})

@@ -2,13 +2,16 @@ package p2p
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/p2p/bip324"
 	"github.com/layeredpow/lamina/spv/msg"
 )
 
@@ -35,11 +38,40 @@ func (k *link) greet(ctx context.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = k.conn.Close() })
 	defer stop()
-	err := k.shake()
+	err := k.secure()
+	if err == nil {
+		err = k.shake()
+	}
 	if ctx.Err() != nil || !stop() {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// secure encrypts the connection if both sides want it (BIP324). Whoever is dialled leaves
+// that to the other side, whose first bytes tell.
+func (k *link) secure() error {
+	shake := bip324.Initiate
+	if k.inbound {
+		shake = bip324.Respond
+		first, err := k.in.buf.Peek(bip324.PrefixSize)
+		if err != nil {
+			return err
+		}
+		if bip324.Plain([bip324.PrefixSize]byte(first)) {
+			return nil
+		}
+	} else if !k.v2 {
+		return nil
+	}
+	garbage := make([]byte, mathrand.N(bip324.MaxGarbage)) // never the most: btcd v0.25 refuses that
+	_, _ = rand.Read(garbage)                              // never fails (crypto/rand)
+	session, err := shake(k.in.buf, k.conn, k.host.cfg.Codec.Magic, garbage)
+	if err != nil {
+		return fmt.Errorf("encryption: %w", err)
+	}
+	k.session, k.in.session = session, session
+	return nil
 }
 
 func (k *link) shake() error {
@@ -93,6 +125,9 @@ func (k *link) ourVersion() *wire.MsgVersion {
 	v := wire.NewMsgVersion(&wire.NetAddress{Services: cfg.Services}, address(k.conn.RemoteAddr()), k.host.nonce, height)
 	v.ProtocolVersion = int32(cfg.Protocol)
 	v.Services = cfg.Services
+	if cfg.V2 && cfg.Listen != nil {
+		v.Services |= wire.SFNodeP2PV2
+	}
 	v.Timestamp = time.Unix(time.Now().Unix(), 0)
 	v.UserAgent = cfg.Agent
 	v.DisableRelayTx = !cfg.Relay

@@ -10,6 +10,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/p2p/bip324"
 	"github.com/layeredpow/lamina/internal/p2p/book"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -45,6 +46,8 @@ type link struct {
 	addrV2  bool // it said sendaddrv2
 	host    *host
 	in      *reader
+	v2      bool            // we try to encrypt what we dial
+	session *bip324.Session // nil: the connection is not encrypted
 
 	out     chan msg.Message
 	waiting atomic.Int64  // bytes in out, nearly
@@ -162,7 +165,7 @@ func (k *link) write(ctx context.Context) error {
 
 // writeOne encodes and sends a message.
 func (k *link) writeOne(m msg.Message) error {
-	b, err := k.host.cfg.Codec.Encode(nil, m)
+	b, err := k.encode(m)
 	if err != nil {
 		return err
 	}
@@ -172,6 +175,19 @@ func (k *link) writeOne(m msg.Message) error {
 	n, err := k.conn.Write(b)
 	k.host.sent.Add(int64(n))
 	return err
+}
+
+// encode returns a message as it goes over the wire.
+func (k *link) encode(m msg.Message) ([]byte, error) {
+	codec := &k.host.cfg.Codec
+	if k.session == nil {
+		return codec.Encode(nil, m)
+	}
+	payload, err := codec.Payload(m)
+	if err != nil {
+		return nil, err
+	}
+	return k.session.Seal(m.Command(), payload)
 }
 
 // queue puts a message in line, or ends the connection if the peer does not read.
@@ -246,9 +262,9 @@ type event struct {
 	message msg.Message
 	bytes   int
 	err     error
-	reply   chan<- book.Addr // wanted
-	sought  book.Addr        // ended: what wanted was answered with
-	source  string           // told
+	reply   chan<- book.Entry // wanted
+	sought  book.Addr         // ended: what wanted was answered with
+	source  string            // told
 	entries []book.Entry
 }
 

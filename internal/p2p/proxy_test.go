@@ -129,7 +129,7 @@ func TestProxyRefuses(t *testing.T) {
 		"no proxy for an onion": {"", "through a proxy only"},
 	} {
 		h := &host{cfg: Config{Proxy: c.proxy}}
-		_, err := h.connect(t.Context(), book.Addr{Onion: [32]byte{1}, Port: 1}.String(), book.Addr{})
+		_, err := h.connect(t.Context(), book.Addr{Onion: [32]byte{1}, Port: 1}.String(), book.Addr{}, 0)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}

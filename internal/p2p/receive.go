@@ -2,13 +2,16 @@ package p2p
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/p2p/bip324"
 	"github.com/layeredpow/lamina/spv/msg"
 )
 
@@ -24,6 +27,14 @@ const (
 	maxIncoming = 128 << 20
 	fairShare   = 1 << 20
 	readAhead   = 16 << 10
+	// maxDecoys bounds the decoys that an encrypted peer may send between two messages, in
+	// bytes.
+	maxDecoys = 16 << 20
+	// longestName is what a packet has besides a message's payload, at most: BIP324's id.
+	longestName = 13
+	// maxSpare bounds the buffer that is kept for a peer that we dialled, in bytes: a full
+	// headers message without proofs fits.
+	maxSpare = 256 << 10
 )
 
 // room counts bytes that are held.
@@ -34,13 +45,15 @@ type room struct {
 
 // reader takes messages off one connection, within limits of size, time and memory.
 type reader struct {
-	conn  net.Conn
-	buf   *bufio.Reader
-	codec *msg.Codec
-	room  *room
-	free  bool   // need not mind the room
-	most  uint32 // bytes of payload, until the handshake is done; 0: what the command may have
-	held  int64
+	conn    net.Conn
+	buf     *bufio.Reader
+	codec   *msg.Codec
+	session *bip324.Session // nil: the connection is not encrypted
+	room    *room
+	free    bool   // need not mind the room
+	most    uint32 // bytes of payload, until the handshake is done; 0: what the command may have
+	held    int64
+	spare   []byte // for bytes that nothing refers to once they are read; of peers that we dialled
 }
 
 func newReader(h *host, conn net.Conn, inbound bool) *reader {
@@ -51,17 +64,31 @@ func newReader(h *host, conn net.Conn, inbound bool) *reader {
 // next returns the next message and its length on the wire. What it holds counts until
 // release.
 func (r *reader) next() (msg.Message, int, error) {
+	patience := time.Now().Add(silence)
+	if r.session == nil {
+		return r.plain(patience)
+	}
+	for total := 0; ; {
+		command, payload, n, decoy, err := r.packet(patience)
+		if err != nil {
+			return nil, 0, err
+		}
+		total += n
+		if !decoy {
+			m, err := r.codec.Decode(command, payload)
+			return m, total, err
+		}
+		// They are no sign of life: patience runs on.
+		if r.release(); total > maxDecoys {
+			return nil, 0, fmt.Errorf("%d bytes of decoys in a row, want at most %d", total, maxDecoys)
+		}
+	}
+}
+
+// plain reads a message that is not encrypted.
+func (r *reader) plain(patience time.Time) (msg.Message, int, error) {
 	var head [msg.FrameSize]byte
-	if err := r.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-		return nil, 0, err
-	}
-	if _, err := r.buf.Peek(1); err != nil {
-		return nil, 0, err
-	}
-	if err := r.conn.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
-		return nil, 0, err
-	}
-	if _, err := io.ReadFull(r.buf, head[:]); err != nil {
+	if err := r.head(head[:], patience); err != nil {
 		return nil, 0, err
 	}
 	frame, err := r.codec.ParseFrame(&head)
@@ -72,11 +99,7 @@ func (r *reader) next() (msg.Message, int, error) {
 		return nil, 0, fmt.Errorf("message %s: %d bytes before the handshake is done, want at most %d",
 			frame.Command, frame.Length, r.most)
 	}
-	within := bodyTime + time.Duration(frame.Length/slowest)*time.Second
-	if err := r.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
-		return nil, 0, err
-	}
-	payload, err := r.body(frame)
+	payload, err := r.body(int(frame.Length), frame.Command == wire.CmdHeaders && !r.codec.AuxPoW)
 	if err != nil {
 		return nil, 0, fmt.Errorf("message %s: %w", frame.Command, err)
 	}
@@ -87,23 +110,79 @@ func (r *reader) next() (msg.Message, int, error) {
 	return m, msg.FrameSize + len(payload), err
 }
 
-// body reads a payload. The buffer grows with what arrives: a mere announcement costs no
-// memory.
-func (r *reader) body(frame msg.Frame) ([]byte, error) {
-	var body bytes.Buffer
-	for left := int64(frame.Length); left > 0; {
-		n := min(left, 64<<10)
-		r.held += n
-		if held := r.room.held.Add(n); held > r.room.most && r.held > fairShare && !r.free {
+// packet reads an encrypted message, or a decoy. N is its length on the wire.
+func (r *reader) packet(patience time.Time) (command string, payload []byte, n int, decoy bool, err error) {
+	var head [bip324.LengthSize]byte
+	if err := r.head(head[:], patience); err != nil {
+		return "", nil, 0, false, err
+	}
+	if n, err = r.session.Length(head); err != nil {
+		return "", nil, 0, false, err
+	}
+	most := r.codec.MaxMessage()
+	if r.most > 0 {
+		most = r.most
+	}
+	if n > int(most)+longestName {
+		return "", nil, 0, false, fmt.Errorf("packet of %d bytes, want at most %d", n, int(most)+longestName)
+	}
+	sealed, err := r.body(n+bip324.Overhead, true)
+	if err != nil {
+		return "", nil, 0, false, fmt.Errorf("packet: %w", err)
+	}
+	command, payload, decoy, err = r.session.Open(sealed)
+	return command, payload, len(head) + len(sealed), decoy, err
+}
+
+// head reads what comes before a message. The peer may be silent for a while first.
+func (r *reader) head(b []byte, patience time.Time) error {
+	if err := r.conn.SetReadDeadline(patience); err != nil {
+		return err
+	}
+	if _, err := r.buf.Peek(1); err != nil {
+		return err
+	}
+	if err := r.conn.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(r.buf, b)
+	return err
+}
+
+// body reads n bytes, within a time that is fair for so many. The buffer grows with what
+// arrives: a mere announcement costs no memory, or, of a peer that we dialled, little. If
+// nothing will refer to the bytes when the next body is read, they may be passing: then
+// the buffer is used again.
+func (r *reader) body(n int, passing bool) ([]byte, error) {
+	within := bodyTime + time.Duration(n/slowest)*time.Second
+	if err := r.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	step := 64 << 10
+	if r.free {
+		step = fairShare
+	}
+	passing = passing && r.free && n <= maxSpare
+	var body []byte
+	if passing {
+		body = r.spare[:0]
+	}
+	for len(body) < n {
+		part := min(n-len(body), step)
+		r.held += int64(part)
+		if held := r.room.held.Add(int64(part)); held > r.room.most && r.held > fairShare && !r.free {
 			return nil, fmt.Errorf("%d bytes of unfinished messages, at most %d", held, r.room.most)
 		}
-		body.Grow(int(n) + bytes.MinRead)
-		if _, err := io.CopyN(&body, r.buf, n); err != nil {
+		body = slices.Grow(body, part)
+		if _, err := io.ReadFull(r.buf, body[len(body):len(body)+part]); err != nil {
 			return nil, err
 		}
-		left -= n
+		body = body[:len(body)+part]
 	}
-	return body.Bytes(), nil
+	if passing {
+		r.spare = body
+	}
+	return body, nil
 }
 
 // release gives back what the last message held.

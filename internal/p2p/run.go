@@ -37,6 +37,9 @@ type Config struct {
 	Protocol uint32           // protocol version to announce; 0: msg.Version
 	Services wire.ServiceFlag // to announce
 	Relay    bool             // peers may announce transactions to us
+	// V2 tells that the chain's nodes encrypt connections as a rule (BIP324): then we ask
+	// all for that whom we dial, else only those who are known to. Who dials us may always.
+	V2 bool
 	// Height returns the height to announce; nil announces 0. It is called from many
 	// goroutines.
 	Height func() int32
@@ -74,6 +77,7 @@ type Config struct {
 // Report is what Run tells from time to time.
 type Report struct {
 	Outbound, Inbound int    // connections after their handshakes
+	Encrypted         int    // how many of them are (BIP324)
 	Received, Sent    int64  // bytes, since the start
 	Trouble           string // what went wrong last with an outbound peer, in words; empty while one is connected
 }
@@ -258,10 +262,13 @@ func (l *loop) greeted(ctx context.Context, k *link) error {
 			k.queue(&wire.MsgGetAddr{})
 		}
 	}
+	if k.session != nil {
+		l.report.Encrypted++
+	}
 	l.last++
 	k.id = l.last
 	l.links[k.id] = k
-	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "agent", v.UserAgent, "height", v.LastBlock)
+	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "encrypted", k.session != nil, "agent", v.UserAgent, "height", v.LastBlock)
 	return l.step(ctx, syncer.Connected{
 		Peer: k.id, Address: k.address, Inbound: k.inbound, Version: uint32(v.ProtocolVersion), Agent: v.UserAgent,
 		Services: v.Services, Height: v.LastBlock, Wants: !v.DisableRelayTx, Relay: l.cfg.Relay, WTxID: k.wtxid,
@@ -285,6 +292,9 @@ func (l *loop) ended(ctx context.Context, e event) error {
 
 func (l *loop) unlink(k *link) {
 	delete(l.links, k.id)
+	if k.session != nil {
+		l.report.Encrypted--
+	}
 	if k.inbound {
 		l.report.Inbound--
 	} else {

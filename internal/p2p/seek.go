@@ -57,11 +57,12 @@ type seeker struct{ *host }
 func (s *seeker) keep(ctx context.Context) {
 	wait := firstBackOff
 	for ctx.Err() == nil {
-		reply := make(chan book.Addr, 1)
+		reply := make(chan book.Entry, 1)
 		if !deliver(ctx, s.events, event{kind: wanted, reply: reply}) {
 			return
 		}
-		a := <-reply // the loop answers what it takes
+		chosen := <-reply // the loop answers what it takes
+		a := chosen.Addr
 		if a == (book.Addr{}) {
 			if !sleep(ctx, emptyWait) {
 				return
@@ -69,7 +70,7 @@ func (s *seeker) keep(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		k, err := s.connect(ctx, a.String(), a)
+		k, err := s.connect(ctx, a.String(), a, chosen.Services)
 		if err == nil {
 			err = k.serve(ctx)
 		}
@@ -157,7 +158,7 @@ func (s *seeker) ask(ctx context.Context, name string) ([]book.Entry, error) {
 
 // visit connects to a peer only to ask it for addresses.
 func (s *seeker) visit(ctx context.Context, address string) ([]book.Entry, error) {
-	k, err := s.connect(ctx, address, book.Addr{})
+	k, err := s.connect(ctx, address, book.Addr{}, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,8 @@ func TestSeek(t *testing.T) {
 				}
 			}
 		}
-		if !slices.Equal(world.asked, []string{"x41.seed.example"}) {
+		// Once, or twice where chance kept the first peers away for a minute.
+		if asked := slices.Compact(slices.Clone(world.asked)); !slices.Equal(asked, []string{"x41.seed.example"}) || len(world.asked) > 2 {
 			t.Errorf("asked %v", world.asked)
 		}
 	})

@@ -42,6 +42,18 @@ type Node struct {
 // pins, once.
 func Btcd(t testing.TB) *Node {
 	t.Helper()
+	return btcd(t)
+}
+
+// BtcdEncrypting starts btcd with encrypted connections (BIP324), which it leaves off
+// otherwise.
+func BtcdEncrypting(t testing.TB) *Node {
+	t.Helper()
+	return btcd(t, "--v2transport")
+}
+
+func btcd(t testing.TB, more ...string) *Node {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "btcd")
 	build := exec.Command("go", "build", "-modfile=.ci/tools.mod", "-o", binary, "github.com/btcsuite/btcd")
 	build.Dir = testdata.Root(t)
@@ -54,6 +66,7 @@ func Btcd(t testing.TB) *Node {
 		"--datadir=" + n.dir, "--logdir=" + n.dir, "--configfile=" + filepath.Join(n.dir, "none"),
 		"--listen=" + n.P2P, "--rpclisten=" + n.rpc, "--rpcuser=" + rpcUser, "--rpcpass=" + rpcPassword,
 		"--miningaddr=" + nobody("bcrt", 0)}
+	n.args = append(n.args, more...)
 	n.Start(t)
 	return n
 }

@@ -27,7 +27,7 @@ func (*Headers) Command() string { return "headers" }
 
 // ParseHeaders reads the whole payload of a headers message: CompactSize count, then
 // each header, with its proof if aux is set and its version announces one, and a
-// transaction count, which is 0. The result shares memory with b.
+// transaction count, which is 0. If aux is set the result shares memory with b, else not.
 func ParseHeaders(b []byte, aux bool) (*Headers, error) {
 	count, at, err := headerCount(b)
 	if err != nil {

@@ -70,6 +70,20 @@ func TestHeaderCount(t *testing.T) {
 	}
 }
 
+// TestHeadersOwnTheirBytes: without proofs the payload may be written over.
+func TestHeadersOwnTheirBytes(t *testing.T) {
+	raw := testdata.Read(t, "headers/dogecoin-testnet-2014-05.headersmsg.bin")
+	b := bytes.Clone(raw)
+	m, err := msg.ParseHeaders(b, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(b)
+	if !bytes.Equal(m.Append(nil), raw) {
+		t.Error("the headers went with the payload")
+	}
+}
+
 func TestFrame(t *testing.T) {
 	ping := wire.NewMsgPing(77)
 	whole, err := codec.Encode(nil, ping)

@@ -30,7 +30,7 @@ type Unpaid struct {
 // it to a vault: so the audit is exact, and nobody can burden batches with dust.
 type Coin struct {
 	Outpoint wire.OutPoint
-	Height   int32     // of its L1 block
+	Height   int32     // of its L1 block; of change, the height that its batch was judged at
 	Value    int64     // satoshis
 	Set      int       // number of the settlers that hold it
 	Mark     *spv.Hash // claim hash of a deposit; nil for change

@@ -32,7 +32,8 @@ func English(english string, data ...any) string {
 
 // Texts writes in one language.
 type Texts struct {
-	t Translate
+	t     Translate
+	style Style
 }
 
 // New returns the texts of a language; nil means English.

@@ -136,3 +136,15 @@ func (x *Texts) network(n chains.Network) string {
 	}
 	return n.String()
 }
+
+// Above names the layers that lie on the L1 of a stack.
+func (x *Texts) Above(s Stack) string {
+	var titles []string
+	for _, stratum := range s.Strata[:len(s.Strata)-1] {
+		titles = append(titles, stratum.Title)
+	}
+	if len(titles) == 0 {
+		return x.t("No layer lies on it.")
+	}
+	return x.t("On it: {{.Titles}}.", words{"Titles": strings.Join(titles, ", ")})
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/internal/rpc/walletapi"
+)
+
+const balanceHelp = `Add up a wallet's money on a chain by how far it can be relied on.
+
+  lamina balance
+  lamina balance --wallet main --chain dev --json
+  lamina balance --offline`
+
+func (s *session) balance() *cobra.Command {
+	var f purseFlags
+	return s.onPurse("balance", "add up the money", balanceHelp, cobra.NoArgs, &f, wantMoney,
+		func(ctx context.Context, d *desk, _ []string) error {
+			b, err := d.Balance(ctx, d.in)
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return s.printWith(b, "total", b.Total())
+			}
+			err = s.table(d.name()+"\t", func(w io.Writer) {
+				for _, row := range []struct {
+					name string
+					n    int64
+				}{{"confirmed", b.Confirmed}, {"own, unconfirmed", b.OwnUnconfirmed}, {"coming in", b.Unconfirmed}, {"immature", b.Immature},
+					{"frozen", b.Frozen}, {"watch-only", b.WatchOnly}, {"bound to names", b.Names}} {
+					if row.n != 0 || row.name == "confirmed" {
+						fmt.Fprintf(w, "%s\t%s\n", row.name, d.amount(row.n))
+					}
+				}
+				fmt.Fprintf(w, "spendable\t%s in %d coins\n", d.amount(b.Spendable), b.Coins)
+			})
+			s.printf("%s\n", trustLine(&b.Trust))
+			return err
+		})
+}
+
+const historyHelp = `List payments, newest first.
+
+  lamina history
+  lamina history --count 20 --only pending
+  lamina history --since 2026-01-01 --csv > payments.csv
+  lamina history --search rent --json`
+
+func (s *session) history() *cobra.Command {
+	var f purseFlags
+	var q app.HistoryQuery
+	var since, until string
+	var csv bool
+	c := s.onPurse("history", "list payments", historyHelp, cobra.NoArgs, &f, wantMoney,
+		func(ctx context.Context, d *desk, _ []string) error {
+			for _, day := range []struct {
+				name, text string
+				to         *time.Time
+			}{{"since", since, &q.Since}, {"until", until, &q.Until}} {
+				if day.text == "" {
+					continue
+				}
+				at, err := time.Parse(time.DateOnly, day.text)
+				if err != nil {
+					return unreadable(fmt.Errorf("--%s %q: want YYYY-MM-DD", day.name, day.text), "")
+				}
+				*day.to = at
+			}
+			if csv {
+				raw, err := d.ExportHistory(ctx, d.in, q)
+				if err == nil {
+					_, err = s.out.Write(raw)
+				}
+				return err
+			}
+			h, err := d.History(ctx, d.in, q)
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return s.printJSON(h)
+			}
+			err = s.table("TIME\tAMOUNT\tSTATE\tTRANSACTION\tLABEL", func(w io.Writer) {
+				for i := range h.Rows {
+					r := &h.Rows[i]
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Time.UTC().Format("2006-01-02 15:04"), d.amount(r.Amount), stateOf(r), r.ID, shown(r.Label))
+				}
+			})
+			if len(h.Rows) < h.Total {
+				s.printf("%d of %d; --from and --count show others\n", len(h.Rows), h.Total)
+			}
+			s.printf("%s\n", trustLine(&h.Trust))
+			return err
+		})
+	flags := c.Flags()
+	flags.IntVar(&q.From, "from", 0, "skip so many")
+	flags.IntVar(&q.Count, "count", 100, "how many at most")
+	flags.StringVar(&q.Search, "search", "", "part of a label, an id or an address")
+	flags.StringVar(&q.Only, "only", "", "in, out, pending, confirmed, replaced, abandoned or void")
+	flags.StringVar(&since, "since", "", "from this day on, YYYY-MM-DD")
+	flags.StringVar(&until, "until", "", "before this day, YYYY-MM-DD")
+	flags.BoolVar(&csv, "csv", false, "all of them as comma-separated values")
+	c.MarkFlagsMutuallyExclusive("csv", "count")
+	return c
+}
+
+func stateOf(r *app.Row) string {
+	switch {
+	case r.Status != "confirmed" && r.DoubleSpend:
+		return r.Status + ", double spend"
+	case r.Status != "confirmed":
+		return r.Status
+	}
+	return fmt.Sprintf("%d confirmations", r.Depth)
+}
+
+// shown makes text that others may have written safe for a terminal: no control characters.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+const feeHelp = `Show what transactions pay, and where that is known from.
+
+  lamina fee
+  lamina fee --json`
+
+func (s *session) fee() *cobra.Command {
+	var f purseFlags
+	return s.onPurse("fee", "show what transactions pay", feeHelp, cobra.NoArgs, &f, wantMoney,
+		func(ctx context.Context, d *desk, _ []string) error {
+			fees, err := d.Fees(ctx, d.in.Chain)
+			if err != nil {
+				return err
+			}
+			return d.answer(ctx, fees, func() {
+				s.printf("low %s, normal %s, high %s, at least %s: base units per virtual byte\nfrom %s\n",
+					rateText(fees.Low), rateText(fees.Normal), rateText(fees.High), rateText(fees.Least), shown(fees.Source))
+			})
+		})
+}
+
+// rateText writes a rate per 1000 virtual bytes as one per virtual byte.
+func rateText(rate int64) string { return walletapi.FormatAmount(app.Unit{Decimals: 3}, rate) }
+
+// lines writes the inputs or outputs of a transaction.
+func (d *desk) lines(w io.Writer, name string, list []app.DraftLine) {
+	for i := range list {
+		l := &list[i]
+		amount := "?"
+		if l.Value != nil {
+			amount = d.amount(*l.Value)
+		}
+		what := l.Address
+		if what == "" {
+			what = "script " + l.Script
+		}
+		if l.Outpoint != "" {
+			what = l.Outpoint + " " + l.Address
+		}
+		var notes []string
+		switch {
+		case l.Change:
+			notes = append(notes, "change")
+		case l.Ours:
+			notes = append(notes, "ours")
+		}
+		for _, note := range append([]string{l.State, l.Label}, l.Tags...) {
+			if note != "" && note != "confirmed" && !slices.Contains(notes, note) {
+				notes = append(notes, shown(note))
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, amount, what, strings.Join(notes, ", "))
+	}
+}

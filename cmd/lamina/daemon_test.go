@@ -1,0 +1,440 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/btcsuite/btcd/btcjson"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/internal/realnode"
+	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/keystore"
+)
+
+// cheap makes key files that open fast.
+func cheap(o *app.LocalOptions) { o.Cost = keystore.Cost{Memory: 64 << 10, Passes: 1, Lanes: 2} }
+
+// household is a data folder with what runs on it.
+type household struct {
+	t   *testing.T
+	dir string
+	pw  string // file of the password
+}
+
+// lamina runs a command on the folder, for real but for the terminal, of which there is none.
+func (h *household) lamina(args ...string) outcome {
+	h.t.Helper()
+	var out, errs bytes.Buffer
+	s := newSession(strings.NewReader(""), &out, &errs)
+	s.tune = cheap
+	s.terminal = func() (terminal, error) { return nil, errNoTerminal }
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	code := s.run(ctx, append(args, "--data-dir", h.dir))
+	return outcome{code, out.String(), errs.String()}
+}
+
+// must runs a command that must end well and returns its document.
+func (h *household) must(args ...string) map[string]any {
+	h.t.Helper()
+	got := h.lamina(append(args, "--json")...)
+	if got.code != exitOK {
+		h.t.Fatalf("%q: exit code %d\n%s%s", args, got.code, got.out, got.err)
+	}
+	if strings.Contains(got.out+got.err, "hush") {
+		h.t.Errorf("%q: a secret in\n%s%s", args, got.out, got.err)
+	}
+	return document(h.t, got)
+}
+
+// run starts the daemon and returns what ends it.
+func (h *household) run(args ...string) (ready map[string]any, end func() outcome) {
+	h.t.Helper()
+	r, w := io.Pipe()
+	var errs lockedBuffer
+	s := newSession(strings.NewReader(""), w, &errs)
+	s.tune = cheap
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan int, 1)
+	go func() {
+		done <- s.run(ctx, append([]string{"daemon", "--json", "--data-dir", h.dir}, args...))
+		w.Close()
+	}()
+	if err := json.NewDecoder(r).Decode(&ready); err != nil {
+		cancel()
+		h.t.Fatalf("%v, exit code %d\n%s", err, <-done, errs.String())
+	}
+	var once sync.Once
+	var last outcome
+	end = func() outcome {
+		once.Do(func() {
+			cancel()
+			last = outcome{code: <-done, err: errs.String()}
+		})
+		return last
+	}
+	h.t.Cleanup(func() { end() })
+	return ready, end
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// until asks until an answer is as it should be.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in a minute: %s", what)
+		}
+	}
+}
+
+// stableAnswer takes out of an answer what differs from moment to moment, the order of a draft's outputs included.
+func stableAnswer(doc map[string]any) string {
+	var clean func(v any)
+	clean = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range []string{"age", "offline", "filter_source", "peers", "seen", "id", "lock_time", "trust", "unlocked"} {
+				delete(v, key)
+			}
+			for _, below := range v {
+				clean(below)
+			}
+		case []any:
+			for _, below := range v {
+				clean(below)
+			}
+			slices.SortFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
+	}
+	if doc["wallets"] != nil { // beside the chains that are followed, of which there are none without a daemon
+		delete(doc, "chains")
+	}
+	clean(doc)
+	b, _ := json.Marshal(doc)
+	return string(b)
+}
+
+// TestWalletAgainstNode makes a wallet, is paid by a node that we did not write, and pays, without a daemon and with one;
+// both give the same answers.
+func TestWalletAgainstNode(t *testing.T) {
+	node := realnode.Litecoind(t)
+	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
+	wordsFile := filepath.Join(t.TempDir(), "words")
+	h.must("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile, "--birthday", "2010-01-01")
+	if got := h.lamina("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile+"2"); got.code != exitUsage ||
+		!strings.Contains(got.err, "main") {
+		t.Errorf("a second main: exit code %d\n%s", got.code, got.err)
+	}
+	if _, err := os.Stat(wordsFile + "2"); err == nil {
+		t.Error("a file of words without a wallet")
+	}
+	address, _ := h.must("receive", "--offline", "--kind", "p2wpkh")["address"].(string)
+	node.Call(t, nil, "generatetoaddress", 2, address)
+	node.Generate(t, 98)
+	peer := []string{"--connect", node.P2P, "--wait", "50s"}
+	with := func(args ...string) []string { return append(args, peer...) }
+	b := h.must(with("balance")...)
+	if b["confirmed"] == 0.0 || b["immature"] == 0.0 || b["trust"].(map[string]any)["verified"] != true {
+		t.Fatalf("balance: %v", b)
+	}
+
+	// The same questions without a daemon and with one.
+	questions := [][]string{{"balance"}, {"history"}, {"coins", "list"}, {"wallet", "descriptor"}, {"wallet", "list"}, {"receive"},
+		{"coins", "split", "--count", "3", "--dry-run"}, {"fee"}, {"coins", "rule"}, {"label", "export"}}
+	direct := map[int]string{}
+	for i, q := range questions {
+		if q[len(q)-1] != "list" || q[0] != "wallet" { // which has no chain to ask for
+			q = append(q[:len(q):len(q)], "--connect", node.P2P)
+		}
+		direct[i] = stableAnswer(h.must(q...))
+	}
+	events := &hook{}
+	receiver := httptest.NewServer(events)
+	defer receiver.Close()
+	const hookSecret = "hush-a-secret-of-the-webhook"
+	ready, end := h.run("--connect", node.P2P, "--webhook", receiver.URL, "--webhook-secret-file", file(t, "secret", []byte(hookSecret)),
+		"--metrics", "127.0.0.1:0", "--verbose")
+	until(t, "the daemon is synced", func() bool { return h.must("balance")["trust"].(map[string]any)["verified"] == true })
+	for path, says := range map[string]string{"/health": `"status":"ok"`, "/metrics": `lamina_tip_height{chain="litecoin-regtest"} 100`} {
+		if got := get(t, ready["metrics"].(string)+path); !strings.Contains(got, says) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	for i, q := range questions {
+		if got := stableAnswer(h.must(q...)); got != direct[i] {
+			t.Errorf("%q:\nwithout daemon %s\nwith           %s", q, direct[i], got)
+		}
+	}
+	if got := h.lamina("daemon", "--connect", node.P2P); got.code != exitUsage || !strings.Contains(got.err, "hint: another program has the folder") {
+		t.Errorf("a second daemon: exit code %d\n%s", got.code, got.err)
+	}
+
+	// A session of the daemon: pay, pay more, all by the daemon.
+	const payee = "rltc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqnmxrc5" // nobody's
+	if got := h.lamina("send", payee, "1", "--yes"); got.code != exitUsage || !strings.Contains(got.err, "no terminal") {
+		t.Errorf("locked: exit code %d\n%s", got.code, got.err)
+	}
+	h.must("wallet", "unlock", "--password-file", h.pw)
+	sent := h.must("send", payee, "1", "--yes", "--label", "rent", "--key", "order 17")
+	first := sent["txid"].(string)
+	if again := h.must("send", payee, "1", "--yes", "--label", "rent", "--key", "order 17"); again["txid"] != first || again["repeated"] != true {
+		t.Errorf("the same key: %v", again)
+	}
+	if got := h.lamina("send", payee, "2", "--yes", "--key", "order 17"); got.code != exitRefuted {
+		t.Errorf("another payment of the same key: exit code %d\n%s", got.code, got.err)
+	}
+	inPool := func(id string) bool {
+		var ids []string
+		node.Call(t, &ids, "getrawmempool")
+		return strings.Contains(strings.Join(ids, " "), id)
+	}
+	until(t, "the node has "+first, func() bool { return inPool(first) })
+	second := h.must("tx", "cpfp", first, "--rate", "50", "--yes")["txid"].(string) // this node takes no replacements
+	until(t, "the node has "+second, func() bool { return inPool(second) })
+	h.packets(node, payee)
+	h.notes(address)
+	client := h.client()
+	var list []btcjson.ListTransactionsResult
+	if err := client.Call(t.Context(), &list, "listtransactions", "*", 100); err != nil || len(list) != 3 || list[2].TxID != first || list[2].Amount != -1 ||
+		list[0].Category != "generate" || list[1].Category != "immature" {
+		t.Errorf("listtransactions: %+v, %v", list, err)
+	}
+	var balance float64
+	if err := client.Call(t.Context(), &balance, "getbalance"); err != nil || balance <= 0 {
+		t.Errorf("getbalance: %v, %v", balance, err)
+	}
+	h.must("wallet", "lock")
+	until(t, "the webhook", func() bool { return events.has(second) })
+	if bad := events.verify(hookSecret); bad != nil {
+		t.Error(bad)
+	}
+	last := end()
+	if last.code != exitOK || strings.Contains(last.err, "hush") {
+		t.Errorf("daemon: exit code %d\n%s", last.code, last.err)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, rpc.CookieName)); err == nil || ready["rpc"] == "" {
+		t.Error("the cookie is left")
+	}
+
+	// Without it again: a killed daemon's files do not matter, and what it sent is known.
+	stale, err := rpc.NewCookie(h.dir, "http://127.0.0.1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Generate(t, 1)
+	if tx := h.must(with("tx", "show", first)...); tx["status"] != "confirmed" || tx["label"] != "rent" {
+		t.Errorf("%v", tx)
+	}
+	third := h.must(with("send", payee, "max", "--yes", "--password-file", h.pw, "--accept", "reuse")...)["txid"].(string)
+	until(t, "the node has "+third, func() bool { return inPool(third) })
+	if err := stale.Remove(); err != nil {
+		t.Error(err)
+	}
+
+	// The words alone bring all of it back, elsewhere.
+	other := &household{t: t, dir: filepath.Join(t.TempDir(), "other")}
+	other.must("wallet", "restore", "again", "--chain", "litecoin-regtest", "--words-file", wordsFile, "--password-file", h.pw)
+	if b := other.must(with("history")...); b["total"].(float64) < 3 {
+		t.Errorf("restored: %v", b)
+	}
+	other.must("wallet", "addchain", "again", "--chain", "dev", "--password-file", h.pw)
+	if b := other.must("balance", "--chain", "dev", "--offline"); b["chain"] != "dev" || b["confirmed"] != 0.0 {
+		t.Errorf("on another chain: %v", b)
+	}
+	other.must("wallet", "check", "again", "--words-file", wordsFile)
+}
+
+// packets makes a PSBT, signs and finishes it, and has the node judge the transaction.
+func (h *household) packets(node *realnode.Node, payee string) {
+	h.t.Helper()
+	made := h.must("psbt", "create", payee, "0.1", "--rate", "20")["psbt"].(string)
+	signed := h.must("psbt", "sign", file(h.t, "made", []byte(made)), "--yes")
+	if signed["complete"] != true || signed["added"] != 1.0 {
+		h.t.Errorf("signed: %v", signed)
+	}
+	raw := h.must("psbt", "finalize", file(h.t, "signed", []byte(signed["psbt"].(string))))["hex"]
+	var judged []struct {
+		Allowed bool   `json:"allowed"`
+		Why     string `json:"reject-reason"`
+	}
+	if node.Call(h.t, &judged, "testmempoolaccept", []any{raw}); len(judged) != 1 || !judged[0].Allowed {
+		h.t.Errorf("the node says %+v", judged)
+	}
+	many := h.must("sendmany", file(h.t, "many.csv", []byte("address,amount\n"+payee+",0.1,one\n"+payee+",0.2\n")), "--dry-run")
+	if many["paid"] != 30_000_000.0 {
+		h.t.Errorf("sendmany: %v", many)
+	}
+}
+
+// notes signs a message, and writes what belongs beside the money.
+func (h *household) notes(address string) {
+	h.t.Helper()
+	signature := h.must("message", "sign", address, "it is mine")["signature"].(string)
+	if v := h.must("message", "verify", address, signature, "it is mine"); v["valid"] != true {
+		h.t.Errorf("verify: %v", v)
+	}
+	if got := h.lamina("message", "verify", address, signature, "it is yours"); got.code != exitRefuted {
+		h.t.Errorf("another message: exit code %d\n%s", got.code, got.err)
+	}
+	coins := h.must("coins", "list")["coins"].([]any)
+	one := coins[0].(map[string]any)["outpoint"].(string)
+	h.must("coins", "freeze", one)
+	h.must("coins", "tag", one, "--tag", "shop")
+	h.must("coins", "rule", "shop", "*")
+	if labels := h.must("label", "export")["file"].(string); !strings.Contains(labels, "rent") || !strings.Contains(labels, one) {
+		h.t.Errorf("labels:\n%s", labels)
+	}
+	if frozen := h.must("balance")["frozen"]; frozen == 0.0 {
+		h.t.Error("nothing is frozen")
+	}
+	h.must("coins", "rule", "shop", "*", "--lift")
+	h.must("coins", "tag", one)
+	h.must("coins", "unfreeze", one)
+}
+
+// get fetches a page that wants no login.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// client asks the daemon by other nodes' names.
+func (h *household) client() *rpc.Client {
+	h.t.Helper()
+	access, err := rpc.Discover(h.dir)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c, err := rpc.NewClient(access)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return c
+}
+
+// hook receives what the daemon posts.
+type hook struct {
+	mu   sync.Mutex
+	seen [][2]string // body and signature
+}
+
+func (h *hook) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(bufio.NewReader(r.Body))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen = append(h.seen, [2]string{string(body), r.Header.Get("Lamina-Signature")})
+}
+
+func (h *hook) has(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.seen {
+		if strings.Contains(s[0], id) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *hook) verify(secret string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var bad error
+	for _, s := range h.seen {
+		if err := rpc.Verify(rpc.Password(secret), []byte(s[0]), s[1], time.Now()); err != nil {
+			bad = errors.Join(bad, fmt.Errorf("%s: %w", s[0], err))
+		}
+	}
+	return bad
+}
+
+// TestDaemonRefuses: flags that make no sense, and secrets without what they are for, start nothing.
+func TestDaemonRefuses(t *testing.T) {
+	secret := file(t, "secret", []byte("hush-a-secret-of-the-webhook"))
+	for args, says := range map[string]string{
+		"":                                "no wallet",
+		"--chain nonsense":                "unknown",
+		"--chain dev --connect 127.0.0.1": "missing port",
+		"--chain dev --rpc 192.0.2.1:1":   "not loopback",
+		"--chain dev --rpc-cert /nonsense --rpc-key /x":                                                    "rpc certificate",
+		"--chain dev --rpc-user me":                                                                        "rpc-password",
+		"--chain dev --webhook https://shop.example":                                                       "webhook-secret",
+		"--chain dev --webhook-secret-file " + secret:                                                      "webhook-secret",
+		"--chain dev --webhook http://shop.example --webhook-secret-file " + secret:                        "want https",
+		"--chain dev --webhook https://shop.example --webhook-secret-file " + file(t, "s", []byte("hush")): "want at least 16",
+		"--chain dev --metrics nonsense":                                                                   "--metrics nonsense",
+	} {
+		got := lamina(t, nil, append([]string{"daemon", "--offline", "--data-dir", t.TempDir()}, strings.Fields(args)...)...)
+		if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, says) || strings.Contains(got.err, "hush") {
+			t.Errorf("%q: exit code %d, want %q\n%s%s", args, got.code, says, got.out, got.err)
+		}
+	}
+}
+
+// TestWithin: who gives up while asked for a password gets the keyboard back.
+func TestWithin(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	never, undone := make(chan struct{}), false
+	defer close(never)
+	cancel()
+	if _, err := within(ctx, func() ([]byte, error) { <-never; return nil, nil }, func() { undone = true }); err == nil || !undone {
+		t.Errorf("%v, undone %v", err, undone)
+	}
+}
+
+// TestAwaitSync: a command that is not synced in time says how far it came, and answers nothing.
+func TestAwaitSync(t *testing.T) {
+	got := atTeller(t, &teller{}, false, nil, "", "balance", "--wait", "1ms")
+	if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, "not synced after 1ms") || !strings.Contains(got.err, "dev  following") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
+	}
+	for _, c := range []struct {
+		remote bool
+		args   []string
+	}{{true, []string{"balance"}}, {false, []string{"balance", "--offline"}}} {
+		if got := atTeller(t, &teller{}, c.remote, nil, "", c.args...); got.code != exitOK || !strings.Contains(got.out, "(not synced: block 150") {
+			t.Errorf("%q: exit code %d\n%s%s", c.args, got.code, got.out, got.err)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// The chains of the development stack that the demo pays on: the L1 and a layer with a
+// coin of its own.
+const (
+	demoLayer  = "dev-issued"
+	demoPace   = "200ms" // between two L1 blocks
+	demoStop   = 5 * time.Second
+	demoReward = 50_0000_0000 // of a block on both chains, base units
+	demoPaid   = 1_2500_0000
+	demoSplit  = 20
+)
+
+// childMark is set for the processes that the demo starts of this very program.
+const childMark = "LAMINA_DEMO_CHILD=1"
+
+// stackDemo runs the development stack as its users would: a node that mines, two daemons
+// with wallets in folders of their own, and commands that ask them, each a process.
+type stackDemo struct {
+	s       *session
+	dir     string
+	program string
+	running []*exec.Cmd // the node first
+	peers   []string    // --connect CHAIN=host:port of the node
+	hidden  string      // file with the password
+}
+
+// runStack runs the steps in order, showing each, and stops at the first that fails.
+// Nothing is left running or on disk.
+func (s *session) runStack(show func(*stepResult)) (err error) {
+	d := &stackDemo{s: s}
+	if d.program, err = os.Executable(); err != nil {
+		return err
+	}
+	if d.dir, err = os.MkdirTemp("", "lamina-demo-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.stop(), os.RemoveAll(d.dir)) }()
+	d.hidden = d.path("password")
+	if err := os.WriteFile(d.hidden, []byte("only for the demo\n"), 0o600); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		title string
+		run   func() (int, string, error)
+	}{
+		{"chains of a stack, mined merged by a node of its own", d.start},
+		{"wallets made, each with a daemon of its own", d.wallets},
+		{"blocks' rewards received on the L1, found by filters, verified", d.mineL1},
+		{"payment on the L1, seen by its payee", d.payL1},
+		{"coins made of one by a split, and combined again", d.split},
+		{"blocks' rewards received on the layer, every proof checked against the L1", d.mineLayer},
+		{"payment on the layer, seen by its payee", d.payLayer},
+		{"wallet restored from its words on an empty machine, all found", d.restore},
+	} {
+		start := s.now()
+		count, detail, err := step.run()
+		r := stepResult{Title: step.title, Detail: detail, Count: count, OK: err == nil, Micros: s.since(start)}
+		if err != nil {
+			r.Problem = err.Error()
+		}
+		show(&r)
+		if err != nil {
+			return nil // it has been told; what follows needs it
+		}
+	}
+	return nil
+}
+
+func (d *stackDemo) path(name string) string { return filepath.Join(d.dir, name) }
+
+// command prepares a process of this program.
+func (d *stackDemo) command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, d.program, append([]string{"--json"}, args...)...)
+	c.Env = append(os.Environ(), childMark)
+	return c
+}
+
+// ask runs a command to its end and decodes the document that it prints.
+func (d *stackDemo) ask(answer any, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), demoTime)
+	defer cancel()
+	var out, errs bytes.Buffer
+	c := d.command(ctx, args...)
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("lamina %s: %w: %s", args[0], err, bytes.TrimSpace(errs.Bytes()))
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(out.Bytes(), answer)
+}
+
+// start starts the node and waits for its addresses.
+func (d *stackDemo) start() (int, string, error) {
+	args := []string{"node", "--stack", demoChain, "--data-dir", d.path("node"), "--mine", "--mine-every", demoPace}
+	for _, name := range []string{demoChain, "dev-native", demoLayer, "dev-fractional"} {
+		args = append(args, "--listen", name+"=127.0.0.1:0")
+	}
+	var ready struct {
+		Chains map[string]string `json:"chains"`
+	}
+	if err := d.run(&ready, args...); err != nil {
+		return 0, "", err
+	}
+	for name, address := range ready.Chains {
+		if name == demoChain || name == demoLayer {
+			d.peers = append(d.peers, "--connect", name+"="+address)
+		}
+	}
+	return len(ready.Chains), fmt.Sprintf("process %d, a block every %s", d.running[0].Process.Pid, demoPace), nil
+}
+
+// run starts a program that stays, and decodes the document by which it says that it is ready.
+func (d *stackDemo) run(ready any, args ...string) error {
+	c := d.command(context.Background(), args...)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	d.running = append(d.running, c)
+	late := time.AfterFunc(demoTime, func() { _ = c.Process.Kill() })
+	defer late.Stop()
+	if err := json.NewDecoder(out).Decode(ready); err != nil {
+		return fmt.Errorf("lamina %s ended before it was ready: %w", args[0], err)
+	}
+	return nil
+}
+
+// stop ends what runs as its user would, the daemons before the node.
+func (d *stackDemo) stop() error {
+	var errs []error
+	for _, c := range slices.Backward(d.running) {
+		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		late := time.AfterFunc(demoStop, func() { _ = c.Process.Kill() })
+		if err := c.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("process %d did not end cleanly within %s: %w", c.Process.Pid, demoStop, err))
+		}
+		late.Stop()
+	}
+	return errors.Join(errs...)
+}
+
+func (d *stackDemo) wallets() (int, string, error) {
+	for _, name := range []string{"alice", "bob"} {
+		if err := d.ask(nil, "wallet", "create", name, "--data-dir", d.path(name), "--chain", demoChain, "--chain", demoLayer,
+			"--password-file", d.hidden, "--words-to", d.path(name+".words")); err != nil {
+			return 0, "", err
+		}
+		if err := d.serve(name); err != nil {
+			return 0, "", err
+		}
+	}
+	return 2, "keys sealed by a password, words in files of their own", nil
+}
+
+// serve keeps the wallets of a folder in step.
+func (d *stackDemo) serve(name string) error {
+	var ready struct{}
+	return d.run(&ready, append([]string{"daemon", "--data-dir", d.path(name)}, d.peers...)...)
+}

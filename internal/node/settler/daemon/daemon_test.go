@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signed.db")
+	j, err := OpenJournal(path, spv.Hash{7})
+	check(t, err)
+	if _, ok, err := j.Signed(1, 0); ok || err != nil {
+		t.Fatalf("an empty journal: %v, %v", ok, err)
+	}
+	check(t, j.Record(1, 0, spv.Hash{1}))
+	check(t, j.Record(1, 0, spv.Hash{1}))
+	check(t, j.Record(1, 1, spv.Hash{2}))
+	check(t, j.Record(256, 20, spv.Hash{3}))
+	if err := j.Record(1, 0, spv.Hash{9}); err == nil {
+		t.Fatal("two transactions for one batch and attempt")
+	}
+	if _, err := OpenJournal(path, spv.Hash{7}); !errors.Is(err, ErrInUse) {
+		t.Fatalf("opened twice: %v", err)
+	}
+	check(t, j.Close())
+	if _, err := OpenJournal(path, spv.Hash{8}); err == nil {
+		t.Fatal("opened for another layer")
+	}
+	j, err = OpenJournal(path, spv.Hash{7})
+	check(t, err)
+	defer j.Close()
+	for _, want := range []struct {
+		number  uint32
+		attempt int
+		id      spv.Hash
+		ok      bool
+	}{{1, 0, spv.Hash{1}, true}, {1, 1, spv.Hash{2}, true}, {256, 20, spv.Hash{3}, true}, {1, 2, spv.Hash{}, false}, {0, 1, spv.Hash{}, false}} {
+		if id, ok, err := j.Signed(want.number, want.attempt); id != want.id || ok != want.ok || err != nil {
+			t.Errorf("batch %d, attempt %d: %s %v %v", want.number, want.attempt, id, ok, err)
+		}
+	}
+}
+
+const secret = "00000000000000000000000000000000000000000000000000000000deadbeef"
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	check(t, os.WriteFile(path, []byte(secret+"\r\n"), 0o600))
+	k, err := ReadKey(path)
+	check(t, err)
+	text, err := json.Marshal(struct{ K *Key }{k})
+	check(t, err)
+	printed := string(text) + fmt.Sprint(k) + fmt.Sprintf("%v %+v %#v %x %s %d", k, k, k, k, k, k)
+	if strings.Contains(printed, "deadbeef") || strings.Contains(printed, "3735928559") || !strings.Contains(printed, hidden) {
+		t.Fatalf("printed: %s", printed)
+	}
+	check(t, os.Chmod(path, 0o640))
+	if _, err := ReadKey(path); err == nil || strings.Contains(err.Error(), "deadbeef") {
+		t.Fatalf("a file that the group reads: %v", err)
+	}
+	if _, err := ReadKey(path + ".not"); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("no file: %v", err)
+	}
+	for _, bad := range []string{"", secret[1:], secret + "0", "x" + secret[1:], strings.Repeat("0", 64), strings.Repeat("f", 64),
+		secret + strings.Repeat(" ", 100)} {
+		if _, err := parseKey([]byte(bad)); err == nil {
+			t.Errorf("%q is taken", bad)
+		} else if strings.Contains(err.Error(), "deadbeef") {
+			t.Errorf("the error shows the key: %v", err)
+		}
+	}
+}
+
+func FuzzKey(f *testing.F) {
+	f.Add([]byte(secret))
+	f.Add([]byte(" \n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if k, err := parseKey(text); err == nil && len(k.Keys()) != 1 {
+			t.Fatal("a key without a public key")
+		}
+	})
+}

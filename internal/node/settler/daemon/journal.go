@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+// ErrInUse: another process has the journal open. Two settlers with one key would each
+// think that they remember all.
+var ErrInUse = errors.New("already open in another process")
+
+// lockWait is how long another process may take to let go of the journal.
+const lockWait = 200 * time.Millisecond
+
+var (
+	metaBucket   = []byte("meta")
+	signedBucket = []byte("signed")
+	netKey       = []byte("netid")
+)
+
+// Journal remembers what was signed, in a file of its own: batch u32 big-endian, attempt
+// u8 -> txid. It is settler.Log. It may be used by several goroutines.
+type Journal struct{ db *bolt.DB }
+
+// OpenJournal opens the journal of a layer, made if it is not there. It refuses another
+// layer's.
+func OpenJournal(path string, netID spv.Hash) (*Journal, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait})
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
+	}
+	if err != nil {
+		return nil, fmt.Errorf("settler journal %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		if _, err := tx.CreateBucketIfNotExists(signedBucket); err != nil {
+			return err
+		}
+		meta, err := tx.CreateBucketIfNotExists(metaBucket)
+		if err != nil {
+			return err
+		}
+		was := meta.Get(netKey)
+		if was == nil {
+			return meta.Put(netKey, netID[:])
+		}
+		if !bytes.Equal(was, netID[:]) {
+			return fmt.Errorf("of the layer with genesis %x, want %x (internal order)", was, netID[:])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("settler journal %s: %w", path, err), db.Close())
+	}
+	return &Journal{db}, nil
+}
+
+// Close lets go of the file.
+func (j *Journal) Close() error { return j.db.Close() }
+
+func signedKey(number uint32, attempt int) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, number), byte(attempt))
+}
+
+// Signed returns the transaction that was recorded for a batch and attempt.
+func (j *Journal) Signed(number uint32, attempt int) (txid spv.Hash, ok bool, err error) {
+	err = j.db.View(func(tx *bolt.Tx) error {
+		txid, ok, err = entry(tx, number, attempt)
+		return err
+	})
+	return txid, ok, err
+}
+
+func entry(tx *bolt.Tx, number uint32, attempt int) (spv.Hash, bool, error) {
+	b := tx.Bucket(signedBucket).Get(signedKey(number, attempt))
+	if b == nil {
+		return spv.Hash{}, false, nil
+	}
+	if len(b) != len(spv.Hash{}) {
+		return spv.Hash{}, false, fmt.Errorf("settler journal: batch %d, attempt %d: %d bytes, want a transaction id",
+			number, attempt, len(b))
+	}
+	return spv.Hash(b), true, nil
+}
+
+// Record makes durable which transaction is to be signed for a batch and attempt. It
+// refuses another than the one that is there.
+func (j *Journal) Record(number uint32, attempt int, txid spv.Hash) error {
+	return j.db.Update(func(tx *bolt.Tx) error {
+		was, ok, err := entry(tx, number, attempt)
+		if err != nil {
+			return err
+		}
+		if ok && was != txid {
+			return fmt.Errorf("settler journal: batch %d, attempt %d: %s is recorded, not %s", number, attempt, was, txid)
+		}
+		return tx.Bucket(signedBucket).Put(signedKey(number, attempt), txid[:])
+	})
+}

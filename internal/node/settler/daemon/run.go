@@ -1,0 +1,165 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/node/settler"
+	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/syncer"
+)
+
+// Config says what a running settler is connected to.
+type Config struct {
+	Machine *settler.Machine // the caller leaves it alone meanwhile
+	Signer  Signer           // nil: it only passes on and broadcasts
+	// News, one for each chain, returns a channel that is closed when the chain moves next.
+	News []func() <-chan struct{}
+	// Heard brings what peers send; whoever fills it may drop what does not fit.
+	Heard <-chan settler.Heard
+	// Again is how often what may have been lost is repeated; 0: every 20 s.
+	Again time.Duration
+	// Gossip sends to all peers but one, Blame tells of a bad one. They do not wait.
+	Gossip func(s *msg.SettleSig, except syncer.Peer)
+	Blame  func(p syncer.Peer, why string)
+	// Broadcast hands a batch to the L1's node. Its error is logged: it is tried again.
+	Broadcast func(ctx context.Context, tx *wire.MsgTx) error
+	// Told gets the status after each step.
+	Told func(settler.Status)
+	Log  *slog.Logger
+}
+
+// usualAgain is Config.Again's default.
+const usualAgain = 20 * time.Second
+
+// run is a settler that runs.
+type run struct {
+	Config
+	ctx     context.Context
+	moved   chan struct{} // holds one
+	signed  chan settler.Signed
+	busy    bool          // the signer works
+	sending chan struct{} // holds one: a batch is being broadcast
+	work    sync.WaitGroup
+	last    settler.Status
+}
+
+// Run drives a settler until the context ends.
+func Run(ctx context.Context, c Config) {
+	if c.Again == 0 {
+		c.Again = usualAgain
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r := &run{Config: c, ctx: ctx, signed: make(chan settler.Signed), moved: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
+	defer r.work.Wait()
+	defer stop()
+	tick := time.NewTicker(c.Again)
+	defer tick.Stop()
+	for _, news := range c.News {
+		r.work.Go(func() { r.watch(news) })
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.moved:
+			r.step(settler.Moved{})
+		case <-tick.C:
+			r.step(settler.Tick{})
+		case h := <-c.Heard:
+			r.step(h)
+		case s := <-r.signed:
+			r.busy = false
+			if s.Sigs != nil {
+				r.step(s)
+			}
+		}
+	}
+}
+
+// watch tells whenever a chain has moved. News are asked for before the step reads what is
+// there, so that none is missed.
+func (r *run) watch(news func() <-chan struct{}) {
+	for {
+		next := news()
+		select {
+		case r.moved <- struct{}{}:
+		default: // one waits already
+		}
+		select {
+		case <-next:
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *run) step(in settler.Input) {
+	for _, out := range r.Machine.Step(in) {
+		switch out := out.(type) {
+		case settler.Sign:
+			r.sign(&out)
+		case settler.Gossip:
+			r.Gossip(out.Sig, out.Except)
+		case settler.Blame:
+			r.Blame(out.Peer, out.Why)
+		case settler.Broadcast:
+			r.broadcast(out.Tx)
+		}
+	}
+	r.tell()
+}
+
+// sign lets the signer work, one batch at a time: what is left out is asked for again.
+func (r *run) sign(s *settler.Sign) {
+	if r.Signer == nil || r.busy {
+		return
+	}
+	r.busy = true
+	txid := s.Batch.Tx.TxHash()
+	r.work.Go(func() {
+		sigs, err := r.Signer.Sign(r.ctx, s)
+		if err != nil {
+			r.Log.Error("no signature", "batch", s.Batch.Number, "transaction", txid, "error", err)
+			sigs = nil
+		}
+		select {
+		case r.signed <- settler.Signed{TxID: txid, Sigs: sigs}:
+		case <-r.ctx.Done():
+		}
+	})
+}
+
+// broadcast hands a batch on, one at a time: what is left out comes again.
+func (r *run) broadcast(tx *wire.MsgTx) {
+	select {
+	case r.sending <- struct{}{}:
+	default:
+		return
+	}
+	r.work.Go(func() {
+		defer func() { <-r.sending }()
+		if err := r.Broadcast(r.ctx, tx); err != nil && r.ctx.Err() == nil {
+			r.Log.Warn("batch not taken", "transaction", tx.TxHash(), "error", err)
+		}
+	})
+}
+
+// tell publishes the status, and logs why nothing is signed when that changes.
+func (r *run) tell() {
+	s := r.Machine.Status()
+	was, now := r.last.Refusal, s.Refusal
+	switch {
+	case now != nil && (was == nil || was.Name != now.Name):
+		r.Log.Warn("refuses to sign", "why", now.Error())
+	case now == nil && was != nil:
+		r.Log.Info("signs again")
+	}
+	if r.last = s; r.Told != nil {
+		r.Told(s)
+	}
+}

@@ -1,0 +1,89 @@
+package settler
+
+import (
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/syncer"
+)
+
+// Input is what Machine.Step takes: Moved, Tick, Heard or Signed.
+type Input interface{ input() }
+
+type (
+	// Moved says that one of the chains may have moved.
+	Moved struct{}
+	// Tick comes every so often: what got lost is sent again. A few times a minute is enough.
+	Tick struct{}
+	// Heard brings a signature that a peer has sent.
+	Heard struct {
+		From syncer.Peer
+		Sig  *msg.SettleSig
+	}
+	// Signed brings what the signer made of a Sign.
+	Signed struct {
+		TxID spv.Hash
+		Sigs []peg.Signatures // of each input
+	}
+)
+
+func (Moved) input()  {}
+func (Tick) input()   {}
+func (Heard) input()  {}
+func (Signed) input() {}
+
+// Output is what Machine.Step asks for: Sign, Gossip, Broadcast or Blame. Outputs are
+// carried out in order.
+type Output interface{ output() }
+
+type (
+	// Sign asks for signatures with all keys that Config.Keys named. Whatever must be
+	// remembered of it is in the Log already. It may be asked more than once.
+	Sign struct {
+		Batch  *peg.Batch
+		Hashes []spv.Hash // what is signed in each input
+	}
+	// Gossip sends a verified signature to all peers but one.
+	Gossip struct {
+		Sig    *msg.SettleSig
+		Except syncer.Peer // who sent it; 0: nobody
+	}
+	// Broadcast hands a batch with all its witnesses to the L1's nodes. It comes again until
+	// the batch is in L1; that they know it already is no fault.
+	Broadcast struct{ Tx *wire.MsgTx }
+	// Blame says that a peer has sent what no honest one would have passed on.
+	Blame struct {
+		Peer syncer.Peer
+		Why  string
+	}
+)
+
+func (Sign) output()      {}
+func (Gossip) output()    {}
+func (Broadcast) output() {}
+func (Blame) output()     {}
+
+// Log remembers what was signed, for ever.
+type Log interface {
+	// Signed returns the transaction that was recorded for a batch and attempt.
+	Signed(number uint32, attempt int) (txid spv.Hash, ok bool, err error)
+	// Record is durable when it returns. It refuses another transaction for a batch and attempt
+	// than the one that is there.
+	Record(number uint32, attempt int, txid spv.Hash) error
+}
+
+// Status tells what a settler is at.
+type Status struct {
+	// Refusal is why nothing is signed; nil if nothing stands against it.
+	Refusal *Refusal
+	Supply  peg.Supply // at the last look
+	// What follows is about the batch that is due; a zero TxID: none is.
+	Number     uint32
+	Attempt    int
+	TxID       spv.Hash
+	Payouts    int
+	Signatures []int // held, of each input
+	Complete   bool  // k for every input: it has been broadcast
+}

@@ -1,0 +1,277 @@
+package ui
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/ui/present"
+)
+
+// coinsScreen lists the coins of a purse: choose, freeze, tag, spend, combine and split.
+type coinsScreen struct {
+	ui      *UI
+	content *fyne.Container
+	gate    *gate
+	bar     *purseBar
+	page    *fyne.Container
+	combine *combinePage
+	split   *splitPage
+
+	list     *widget.List
+	count    *widget.Label
+	empty    *widget.Label
+	every    *widget.Check
+	freeze   *widget.Button
+	thaw     *widget.Button
+	spend    *widget.Button
+	tag      *widget.Button
+	tags     *field
+	progress *progress
+
+	coins  []app.Coin
+	sum    int64
+	unit   app.Unit
+	chosen map[string]bool // by outpoint
+	purse  app.Purse
+	stop   func()
+}
+
+func newCoinsScreen(u *UI) *coinsScreen {
+	s := &coinsScreen{ui: u, bar: newPurseBar(u), count: caption(""), empty: body(""), chosen: map[string]bool{}}
+	s.list = widget.NewList(func() int { return len(s.coins) }, func() fyne.CanvasObject { return newCoinRow() }, s.update)
+	s.list.HideSeparators = true
+	s.list.OnSelected = func(id widget.ListItemID) { // Enter or space on the list
+		s.list.Unselect(id)
+		s.choose(id, !s.chosen[s.coins[id].Outpoint])
+	}
+	s.every = widget.NewCheck(u.t("All"), func(on bool) { s.chooseAll(on) })
+	s.freeze = widget.NewButton(u.t("Freeze"), func() { s.setFrozen(true) })
+	s.thaw = widget.NewButton(u.t("Thaw"), func() { s.setFrozen(false) })
+	s.spend = widget.NewButton(u.t("Spend these"), func() { u.frame.open(sendAt); u.send.spend(s.outpoints()) })
+	s.tag = widget.NewButton(u.t("Tag"), s.setTags)
+	s.tags = newField(u, u.t("tags, with commas"), nil)
+	s.tags.OnSubmitted = func(string) { s.setTags() }
+	s.progress = newProgress(u, func() { s.page.Refresh() })
+	combine := widget.NewButton(u.t("Combine"), func() { s.openPage(s.combine.content); s.combine.open() })
+	split := widget.NewButton(u.t("Split"), func() { s.openPage(s.split.content); s.split.open(s.outpoints()) })
+	tags := container.NewBorder(nil, nil, nil, s.tag, s.tags)
+	head := stack(4, s.bar.content, heading(u.t("Coins")), s.count, inset(newTiles(s.freeze, s.thaw, s.spend, combine, split)),
+		inset(tags),
+		inset(s.every), s.progress.content, s.empty)
+	s.page = container.New(&headed{}, head, s.list)
+	s.combine, s.split = newCombinePage(u, s.closePages), newSplitPage(u, s.closePages)
+	s.gate = newGate(u, newFill(s.page, s.combine.content, s.split.content))
+	s.content = s.gate.content
+	s.closePages()
+	return s
+}
+
+func (s *coinsScreen) object() fyne.CanvasObject { return s.content }
+
+func (s *coinsScreen) back() {
+	switch {
+	case s.combine.content.Visible():
+		s.combine.back()
+	case s.split.content.Visible():
+		s.split.back()
+	}
+}
+
+func (s *coinsScreen) openPage(o fyne.CanvasObject) {
+	show(s.page, false)
+	show(o, true)
+}
+
+func (s *coinsScreen) closePages() {
+	show(s.combine.content, false)
+	show(s.split.content, false)
+	show(s.page, true)
+}
+
+func (s *coinsScreen) refresh(c change) {
+	s.bar.refresh()
+	if !s.gate.refresh() {
+		return
+	}
+	if s.purse != s.ui.session.purse {
+		s.purse = s.ui.session.purse
+		s.coins, s.chosen = nil, map[string]bool{}
+		s.closePages()
+		s.list.ScrollToTop()
+	}
+	s.load()
+}
+
+// load asks for the coins; what is shown stays until the answer is there.
+func (s *coinsScreen) load() {
+	if s.stop != nil {
+		s.stop()
+	}
+	if s.coins == nil {
+		setText(s.empty, s.ui.t("Reading the coins\u2026"))
+	}
+	b, p := s.ui.session.backend, s.purse
+	s.stop = run(s.ui, func(ctx context.Context) (app.CoinList, error) {
+		return b.ListCoins(ctx, p,
+			app.CoinFilter{})
+	}, func(l app.CoinList, err error) {
+		if err != nil {
+			setText(s.empty, "")
+			s.progress.fail(err)
+			return
+		}
+		s.coins, s.sum, s.unit = l.Coins, l.Sum, l.Unit
+		there := map[string]bool{}
+		for _, c := range l.Coins {
+			if s.chosen[c.Outpoint] {
+				there[c.Outpoint] = true
+			}
+		}
+		s.chosen = there
+		setText(s.empty, "")
+		if len(l.Coins) == 0 {
+			setText(s.empty, s.ui.t("No coin yet. Each payment that comes in is a coin of its own."))
+		}
+		s.chosenChanged()
+	})
+}
+
+// outpoints returns what is chosen, in the order of the list.
+func (s *coinsScreen) outpoints() (out []string) {
+	for _, c := range s.coins {
+		if s.chosen[c.Outpoint] {
+			out = append(out, c.Outpoint)
+		}
+	}
+	return out
+}
+
+func (s *coinsScreen) update(id widget.ListItemID, o fyne.CanvasObject) {
+	c := &s.coins[id]
+	o.(*coinRow).set(s.ui.texts.CoinLine(c, s.unit), s.chosen[c.Outpoint], func(on bool) { s.choose(id, on) })
+}
+
+func (s *coinsScreen) choose(id int, on bool) {
+	if id >= len(s.coins) {
+		return
+	}
+	if on {
+		s.chosen[s.coins[id].Outpoint] = true
+	} else {
+		delete(s.chosen, s.coins[id].Outpoint)
+	}
+	s.chosenChanged()
+}
+
+func (s *coinsScreen) chooseAll(on bool) {
+	s.chosen = map[string]bool{}
+	if on {
+		for _, c := range s.coins {
+			s.chosen[c.Outpoint] = true
+		}
+	}
+	s.chosenChanged()
+}
+
+// chosenChanged says what is chosen and offers what can be done with it.
+func (s *coinsScreen) chosenChanged() {
+	sum := int64(0)
+	for _, c := range s.coins {
+		if s.chosen[c.Outpoint] {
+			sum += c.Value
+		}
+	}
+	s.count.SetText(s.ui.texts.Chosen(len(s.chosen), sum, len(s.coins), s.sum, s.unit))
+	for _, button := range []*widget.Button{s.freeze, s.thaw, s.spend, s.tag} {
+		if len(s.chosen) > 0 {
+			button.Enable()
+		} else {
+			button.Disable()
+		}
+	}
+	s.list.Refresh()
+	s.page.Refresh()
+}
+
+func (s *coinsScreen) setFrozen(on bool) {
+	b, p, coins := s.ui.session.backend, s.purse, s.outpoints()
+	attempt(s.progress, s.ui.t("Keeping it\u2026"), does(func(ctx context.Context) error {
+		return b.Freeze(ctx, p,
+			coins, on)
+	}), func(nothing) { s.load() })
+}
+
+func (s *coinsScreen) setTags() {
+	if len(s.chosen) == 0 {
+		return
+	}
+	b, p, coins, tags := s.ui.session.backend, s.purse, s.outpoints(), present.SplitTags(s.tags.Text)
+	attempt(s.progress, s.ui.t("Keeping it\u2026"), does(func(ctx context.Context) error {
+		return b.TagCoins(ctx, p,
+			coins, tags)
+	}), func(nothing) {
+		s.tags.SetText("")
+		s.load()
+	})
+}
+
+// coinRow is a coin in the list.
+type coinRow struct {
+	widget.BaseWidget
+	check               *widget.Check
+	value, where, state *widget.Label
+	onChoose            func(bool)
+	setting             bool
+}
+
+func newCoinRow() *coinRow {
+	r := &coinRow{value: strong(""), where: body(""), state: caption("")}
+	r.check = widget.NewCheck("", func(on bool) {
+		if !r.setting && r.onChoose != nil {
+			r.onChoose(on)
+		}
+	})
+	for _, l := range []*widget.Label{r.value, r.where, r.state} {
+		l.Wrapping, l.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis
+	}
+	r.value.Alignment, r.value.Truncation = fyne.TextAlignTrailing, fyne.TextTruncateOff
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+func (r *coinRow) set(l present.CoinLine, chosen bool, onChoose func(bool)) {
+	r.onChoose = onChoose
+	r.setting = true
+	r.check.SetChecked(chosen)
+	r.setting = false
+	r.value.SetText(l.Value)
+	r.where.SetText(l.Where)
+	r.state.SetText(l.State)
+	r.Refresh()
+}
+
+// CreateRenderer implements fyne.Widget.
+func (r *coinRow) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.New(&coinLayout{}, r.check, r.where, r.value, r.state))
+}
+
+// coinLayout places the check, the address, the value and, below, the state.
+type coinLayout struct{}
+
+// Layout implements fyne.Layout.
+func (coinLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	put(o[0], 0, (size.Height-32)/2, 32, 32)
+	value := min(o[2].MinSize().Width, size.Width-28)
+	put(o[2], size.Width-value, -2, value, 36)
+	put(o[1], 28, -2, max(0, size.Width-28-value), 36)
+	put(o[3], 28, 20, size.Width-28, 32)
+}
+
+// MinSize implements fyne.Layout.
+func (coinLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(28+o[2].MinSize().Width, paymentHeight)
+}

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"context"
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/ui/present"
+)
+
+// combinePage makes few coins of many: which ones, what it costs now and saves later, and
+// one button.
+type combinePage struct {
+	ui      *UI
+	content *fyne.Container
+
+	below    *field
+	tag      *field
+	fee      *feeSlider
+	picture  *picture
+	cost     *rows
+	why      *widget.Label
+	password *passwordAsk
+	start    *widget.Button
+	state    *widget.Label
+	progress *progress
+	kept     *fyne.Container // plans that were begun
+
+	plan   *app.Plan
+	onBack func()
+	stop   func()
+	agree  *widget.Check // to the warning that the last try ended with
+	about  string        // its concern
+}
+
+func newCombinePage(u *UI, onBack func()) *combinePage {
+	p := &combinePage{ui: u, cost: newRows(), why: body(""), state: body(""), onBack: onBack, kept: container.New(&column{gap: gap})}
+	p.below = newField(u, u.t("any"), func(string) { p.work() })
+	p.tag = newField(u, u.t("any"), func(string) { p.work() })
+	p.fee = newFeeSlider(u, p.work, func() { p.content.Refresh() })
+	p.picture = newPicture(func() color.Color { return u.layerColour(u.session.purse.Chain) })
+	p.password = newPasswordAsk(u, func() { p.run(p.plan) })
+	p.start = widget.NewButton(u.t("Combine now"), func() { p.run(p.plan) })
+	p.start.Importance = widget.HighImportance
+	p.agree = widget.NewCheck(u.t("I have read this and agree."), nil)
+	p.agree.Hide()
+	p.progress = newProgress(u, func() { p.content.Refresh() })
+	returns := widget.NewButtonWithIcon(u.t("All coins"), base.NavigateBackIcon(), p.back)
+	form := newPanel(stack(gap/2, strong(u.t("Which coins?")), asked(u.t("Only those of at most"), p.below),
+		asked(u.t("Only with the tag"), p.tag), p.fee.content))
+	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box,
+		p.password.content, p.progress.content, inset(p.agree), inset(p.start), p.state))
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: 960}, container.NewHBox(returns), stack(0,
+		heading(u.t("Combine coins")),
+		body(u.t("Many small coins make a payment dear. Combine them while fees are low. Whoever looks sees that they are one owner's."))), p.kept,
+		container.New(&beside{wide: 760, first: 380, gap: gap}, form, result)))
+	return p
+}
+
+func (p *combinePage) back() {
+	p.password.clear()
+	p.onBack()
+}
+
+func (p *combinePage) open() {
+	p.fee.load(p.ui.session.purse.Chain)
+	p.password.refresh()
+	p.progress.clear()
+	setText(p.state, "")
+	p.loadKept()
+	p.work()
+}
+
+// work plans anew, once the user pauses.
+func (p *combinePage) work() {
+	if p.stop != nil {
+		p.stop()
+	}
+	p.plan = nil
+	p.agree.Hide()
+	r := app.CombineRequest{CoinFilter: app.CoinFilter{Spendable: true, Tag: p.tag.Text}, Rate: p.fee.rate}
+	if p.below.Text != "" {
+		units, err := p.ui.texts.ParseAmount(p.below.Text, p.ui.session.unit())
+		if err != nil {
+			p.say(err.Error())
+			return
+		}
+		r.MaxValue = units
+	}
+	p.say(p.ui.t("Working it out\u2026"))
+	b, in := p.ui.session.backend, p.ui.session.purse
+	p.stop = later(p.ui, func(ctx context.Context) (app.Plan, error) { return b.PlanCombine(ctx, in, r) },
+		func(plan app.Plan, err error) {
+			if err != nil {
+				problem := p.ui.texts.Problem(err)
+				p.say(problem.What + "\n" + problem.Next)
+				return
+			}
+			if len(plan.Steps) == 0 {
+				p.say(p.ui.t("There is nothing to combine: it takes two coins that are worth their fee."))
+				return
+			}
+			p.plan = &plan
+			setText(p.why, "")
+			p.picture.Show()
+			p.picture.set(p.ui.texts.PlanFlow(&plan))
+			p.cost.set(p.ui.texts.PlanCost(&plan))
+			show(p.password.content, true)
+			p.start.Enable()
+			p.content.Refresh()
+		})
+}
+
+func (p *combinePage) say(why string) {
+	setText(p.why, why)
+	p.picture.Hide()
+	p.cost.set(nil)
+	show(p.password.content, false)
+	p.start.Disable()
+	p.content.Refresh()
+}
+
+// run sends what can be sent of a plan.
+func (p *combinePage) run(plan *app.Plan) {
+	if plan == nil || p.progress.stop != nil {
+		return
+	}
+	b, in, id := p.ui.session.backend, p.ui.session.purse, plan.ID
+	unlock := p.password.take(in.Wallet)
+	var consent []string
+	if p.agree.Visible() && p.agree.Checked {
+		consent = []string{p.about}
+	}
+	attempt(p.progress, p.ui.t("Signing, keeping it on disk, then telling the network\u2026"),
+		func(ctx context.Context) (app.PlanState, error) {
+			defer unlock.wipe()
+			password, err := unlock.open(ctx, b)
+			if err != nil {
+				return app.PlanState{}, p.warned(err)
+			}
+			state, err := b.RunPlan(ctx, in, id, password, consent)
+			return state, p.warned(err)
+		}, func(s app.PlanState) {
+			p.agree.Hide()
+			p.say("")
+			setText(p.state, p.ui.texts.PlanState(&s))
+			p.loadKept()
+			p.ui.reload(nil)
+		})
+}
+
+// warned offers to agree where an error is a warning that wants consent.
+func (p *combinePage) warned(err error) error {
+	if app.CodeOf(err) == app.CodeConsent {
+		p.ui.do(func() {
+			p.about = present.ConcernIn(err)
+			p.agree.SetChecked(false)
+			show(p.agree, p.about != "")
+		})
+	}
+	return err
+}
+
+// loadKept lists the plans that were begun and are not done.
+func (p *combinePage) loadKept() {
+	b, in := p.ui.session.backend, p.ui.session.purse
+	run(p.ui, func(ctx context.Context) ([]app.Plan, error) { return b.ListPlans(ctx, in) }, func(plans []app.Plan, err error) {
+		if err != nil {
+			p.progress.fail(err)
+			return
+		}
+		p.kept.Objects = nil
+		for _, plan := range plans {
+			p.kept.Objects = append(p.kept.Objects, p.newKept(plan))
+		}
+		p.content.Refresh()
+	})
+}
+
+// newKept is the card of a plan that was begun.
+func (p *combinePage) newKept(plan app.Plan) fyne.CanvasObject {
+	b, in := p.ui.session.backend, p.ui.session.purse
+	ahead := widget.NewButton(p.ui.t("Go on"), func() {
+		p.plan = &plan
+		setText(p.why, p.ui.t("Type the password to go on with the plan."))
+		show(p.password.content, true)
+		p.start.Enable()
+		p.content.Refresh()
+		if w := p.ui.session.wallet(); w != nil && w.Unlocked {
+			p.run(&plan)
+		}
+	})
+	drop := widget.NewButton(p.ui.t("Forget the plan"), func() {
+		attempt(p.progress, p.ui.t("Keeping it\u2026"), does(func(ctx context.Context) error {
+			return b.DropPlan(ctx,
+				in, plan.ID)
+		}), func(nothing) { p.loadKept() })
+	})
+	if plan.State.Done >= plan.State.Steps {
+		ahead.Disable()
+	}
+	return newPanel(stack(4, strong(p.ui.t("A plan that was begun")), body(p.ui.texts.PlanState(&plan.State)),
+		inset(newTiles(ahead, drop))))
+}

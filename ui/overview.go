@@ -1,0 +1,185 @@
+package ui
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+)
+
+// overviewScreen shows what a wallet has, layer by layer, and what happened last.
+type overviewScreen struct {
+	ui      *UI
+	content *fyne.Container
+	gate    *gate
+	scroll  *container.Scroll
+	bar     *purseBar
+
+	total    *canvas.Text
+	under    *widget.Label
+	sync     *widget.Label
+	alarm    *widget.Label
+	trouble  *progress
+	holds    []*holdRow
+	holdList *fyne.Container
+	pending  *paymentCard
+	recent   *paymentCard
+	stop     func()
+	purse    app.Purse // whose money is shown
+}
+
+func newOverviewScreen(u *UI) *overviewScreen {
+	s := &overviewScreen{ui: u, bar: newPurseBar(u), under: caption(""), sync: caption(""), alarm: caption("")}
+	s.total = canvas.NewText(u.t("not known yet"), nil)
+	s.total.TextSize, s.total.TextStyle.Bold = totalSize, true
+	s.alarm.Importance = widget.WarningImportance
+	s.trouble = newProgress(u, nil)
+	s.holdList = container.New(&column{gap: 4})
+	s.pending, s.recent = newPaymentCard(u, u.t("Pending")), newPaymentCard(u, u.t("Recent"))
+	head := stack(-overlap/2, inset(newFitText(s.total)), s.under, s.sync, s.alarm)
+	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, head, s.trouble.content, newPanel(s.holdList),
+		s.pending.panel, s.recent.panel))
+	s.scroll = scroll
+	s.trouble.onChange = func() { page.Refresh() }
+	s.gate = newGate(u, page)
+	s.content = s.gate.content
+	return s
+}
+
+// totalSize is the size of the balance.
+const totalSize = 28
+
+func (s *overviewScreen) object() fyne.CanvasObject { return s.content }
+func (s *overviewScreen) back()                     { s.scroll.ScrollToTop() }
+
+// pendingShown and recentShown are how many payments of each chain are shown.
+const (
+	pendingShown = 5
+	recentShown  = 6
+)
+
+// overviewFacts is what the screen asks for.
+type overviewFacts struct {
+	balances        []app.Balance
+	pending, recent app.History
+}
+
+func (s *overviewScreen) refresh(c change) {
+	s.bar.refresh()
+	line, alarm := s.ui.status()
+	s.sync.SetText(line)
+	setText(s.alarm, alarm)
+	if !s.gate.refresh() {
+		return
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	b, p := s.ui.session.backend, s.ui.session.purse
+	s.forget(p)
+	s.stop = run(s.ui, func(ctx context.Context) (f overviewFacts, err error) {
+		if f.balances, err = b.Balances(ctx, p.Wallet); err != nil {
+			return f, err
+		}
+		if f.pending, err = b.History(ctx, p, app.HistoryQuery{Only: "pending", Count: pendingShown}); err != nil {
+			return f, err
+		}
+		f.recent, err = b.History(ctx, p, app.HistoryQuery{Count: recentShown})
+		return f, err
+	}, s.show)
+}
+
+// forget takes away what is another purse's.
+func (s *overviewScreen) forget(next app.Purse) {
+	if next == s.purse {
+		return
+	}
+	if next.Wallet != s.purse.Wallet {
+		s.total.Text = s.ui.t("not known yet")
+		s.under.SetText("")
+		s.holdList.Objects = nil
+	}
+	s.purse = next
+	show(s.pending.panel, false)
+	s.recent.set(app.History{}, s.ui.t("Reading the history\u2026"))
+	s.content.Refresh()
+}
+
+func (s *overviewScreen) show(f overviewFacts, err error) {
+	if err != nil {
+		s.trouble.fail(err)
+		return
+	}
+	s.trouble.clear()
+	o := s.ui.texts.Overview(f.balances, s.ui.session.chains)
+	s.total.Text = o.Total
+	s.under.SetText(o.Under)
+	for len(s.holds) < len(o.Holds) {
+		row := newHoldRow(s.ui)
+		s.holds = append(s.holds, row)
+	}
+	s.holdList.Objects = s.holdList.Objects[:0]
+	for i, h := range o.Holds {
+		s.holds[i].set(h)
+		s.holdList.Objects = append(s.holdList.Objects, s.holds[i])
+	}
+	s.pending.set(f.pending, "")
+	s.recent.set(f.recent, s.ui.t("Nothing was paid yet. Receive shows an address to be paid at."))
+	show(s.pending.panel, len(f.pending.Rows) > 0)
+	s.scroll.Content.Refresh()
+	s.content.Refresh()
+}
+
+// paymentCard lists a few payments.
+type paymentCard struct {
+	ui    *UI
+	panel *panel
+	list  *fyne.Container
+	rows  []*paymentRow
+	none  *widget.Label
+}
+
+func newPaymentCard(u *UI, title string) *paymentCard {
+	c := &paymentCard{ui: u, list: container.New(&column{gap: 4}), none: body("")}
+	c.panel = newPanel(stack(0, strong(title), c.none, c.list))
+	return c
+}
+
+func (c *paymentCard) set(h app.History, none string) {
+	for len(c.rows) < len(h.Rows) {
+		c.rows = append(c.rows, newPaymentRow())
+	}
+	c.list.Objects = c.list.Objects[:0]
+	for i, r := range h.Rows {
+		c.rows[i].set(c.ui.texts.PaymentLine(&r, h.Unit))
+		c.rows[i].onPress = func() { c.ui.frame.open(activityAt); c.ui.activity.open(r.ID) }
+		c.list.Objects = append(c.list.Objects, c.rows[i])
+	}
+	setText(c.none, none)
+	show(c.none, len(h.Rows) == 0 && none != "")
+}
+
+// fitText makes a text smaller where it has too little room.
+type fitText struct{ text *canvas.Text }
+
+func newFitText(t *canvas.Text) *fyne.Container { return container.New(&fitText{t}, t) }
+
+// Layout implements fyne.Layout.
+func (f *fitText) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	f.text.Color = themed(base.ColorNameForeground)
+	f.text.TextSize = totalSize
+	if need := f.text.MinSize().Width; need > size.Width && need > 0 {
+		f.text.TextSize = max(14, totalSize*size.Width/need)
+	}
+	f.text.Move(fyne.NewPos(0, 0))
+	f.text.Resize(size)
+	f.text.Refresh()
+}
+
+// MinSize implements fyne.Layout.
+func (f *fitText) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(40, 36) }

@@ -1,0 +1,171 @@
+package ui
+
+import (
+	"context"
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv"
+)
+
+// paymentPage is everything that is known of one payment, and what can be done about it.
+type paymentPage struct {
+	ui      *UI
+	content *fyne.Container
+	page    *fyne.Container
+	review  *review
+
+	title    *widget.Label
+	rows     *rows
+	picture  *picture
+	label    *field
+	actions  *fyne.Container
+	progress *progress
+
+	id     spv.Hash
+	shown  *app.Transaction
+	onBack func()
+	stop   func()
+}
+
+func newPaymentPage(u *UI, onBack func()) *paymentPage {
+	p := &paymentPage{ui: u, title: heading(""), rows: newRows(), onBack: onBack}
+	returns := widget.NewButtonWithIcon(u.t("All payments"), base.NavigateBackIcon(), onBack)
+	p.label = newField(u, u.t("who or what for, kept on this computer"), nil)
+	p.label.OnSubmitted = func(string) { p.rename() }
+	p.actions = container.New(&column{gap: 4})
+	p.picture = newPicture(p.colour)
+	p.progress = newProgress(u, func() { p.page.Refresh() })
+	name := container.NewBorder(nil, nil, nil, widget.NewButton(u.t("Keep the label"), p.rename), p.label)
+	p.page, _ = scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(returns), p.title,
+		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actions))
+	p.review = newReview(u)
+	p.review.content.Hide()
+	p.content = newFill(p.page, p.review.content)
+	return p
+}
+
+// back goes from the review to the payment, and from there to the list.
+func (p *paymentPage) back() {
+	if p.review.content.Visible() {
+		p.review.leave()
+		return
+	}
+	p.onBack()
+}
+
+// open shows a payment.
+func (p *paymentPage) open(id spv.Hash) {
+	p.id, p.shown = id, nil
+	p.closeReview()
+	p.title.SetText(p.ui.t("Reading the payment\u2026"))
+	p.rows.set(nil)
+	p.actions.Objects = nil
+	p.picture.Hide()
+	p.progress.clear()
+	p.refresh()
+}
+
+// refresh asks for the payment anew.
+func (p *paymentPage) refresh() {
+	if p.stop != nil {
+		p.stop()
+	}
+	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
+	p.stop = run(p.ui, func(ctx context.Context) (app.Transaction, error) { return b.Transaction(ctx, in, id) },
+		func(t app.Transaction, err error) {
+			if err != nil {
+				p.title.SetText(p.ui.t("This payment cannot be shown"))
+				p.progress.fail(err)
+				return
+			}
+			p.show(&t)
+		})
+}
+
+func (p *paymentPage) show(t *app.Transaction) {
+	if p.shown == nil || p.shown.Label != t.Label {
+		p.label.SetText(t.Label)
+	}
+	p.shown = t
+	p.title.SetText(p.ui.texts.PaymentTitle(t))
+	p.rows.set(p.ui.texts.Payment(t))
+	p.picture.Show()
+	p.picture.set(p.ui.texts.Flow(p.draft()))
+	p.actions.Objects = nil
+	for _, action := range t.Actions {
+		if button := p.button(action); button != nil {
+			p.actions.Objects = append(p.actions.Objects, inset(button))
+		}
+	}
+	p.page.Refresh()
+}
+
+// draft is the payment as what the picture shows.
+func (p *paymentPage) draft() *app.Draft {
+	d := &app.Draft{Inputs: p.shown.Inputs, Outputs: p.shown.Outputs, Unit: p.shown.Unit}
+	if p.shown.Fee != nil {
+		d.Fee = *p.shown.Fee
+	}
+	return d
+}
+
+// button makes what can be done a button; nil if it is not known.
+func (p *paymentPage) button(action string) fyne.CanvasObject {
+	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
+	switch action {
+	case "bump":
+		return widget.NewButton(p.ui.t("Pay a higher fee"), func() {
+			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Bump(ctx, in, id, 0) })
+		})
+	case "cancel":
+		return widget.NewButton(p.ui.t("Call it back, by a payment to yourself"), func() {
+			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Cancel(ctx, in, id, 0) })
+		})
+	case "cpfp":
+		return widget.NewButton(p.ui.t("Speed it up, by spending what it pays you"), func() {
+			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Raise(ctx, in, id, 0) })
+		})
+	case "abandon":
+		return widget.NewButton(p.ui.t("Give it up, and free its coins"), func() {
+			attempt(p.progress, p.ui.t("Giving it up\u2026"),
+				does(func(ctx context.Context) error { return b.Abandon(ctx, in, id) }), func(nothing) {
+					p.refresh()
+					p.progress.warn(p.ui.t("Given up here."),
+						p.ui.t("It can still be confirmed: whoever has it may send it. Then it counts again."))
+				})
+		})
+	}
+	return nil
+}
+
+// plan makes a draft and shows it for review.
+func (p *paymentPage) plan(draft func(context.Context) (app.Draft, error)) {
+	attempt(p.progress, p.ui.t("Working it out\u2026"), draft, func(d app.Draft) {
+		p.review.open(d, func() { p.closeReview(); p.refresh() }, nil)
+		show(p.review.content, true)
+		show(p.page, false)
+	})
+}
+
+func (p *paymentPage) closeReview() {
+	show(p.review.content, false)
+	show(p.page, true)
+}
+
+// rename keeps the label of the payment.
+func (p *paymentPage) rename() {
+	b, in, id, text := p.ui.session.backend, p.ui.session.purse, p.id.String(), p.label.Text
+	attempt(p.progress, p.ui.t("Keeping the label\u2026"),
+		does(func(ctx context.Context) error { return b.SetLabel(ctx, in, "tx", id, text) }), func(nothing) {
+			p.progress.done(p.ui.t("The label is kept."))
+			p.refresh()
+		})
+}
+
+func (p *paymentPage) colour() color.Color { return p.ui.layerColour(p.ui.session.purse.Chain) }

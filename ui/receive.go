@@ -1,0 +1,194 @@
+package ui
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/ui/present"
+)
+
+// receiveScreen shows an address to be paid at, as text and as a code.
+type receiveScreen struct {
+	ui      *UI
+	content *fyne.Container
+	page    *fyne.Container
+	gate    *gate
+	bar     *purseBar
+
+	qr       *canvas.Image
+	address  *widget.Label
+	facts    *widget.Label
+	doubt    *progress // says that no password vouched for the address yet
+	vouch    *passwordAsk
+	vouching *fyne.Container
+	amount   *field
+	label    *field
+	message  *field
+	copy     *widget.Button
+	copyURI  *widget.Button
+	fresh    *widget.Button
+	progress *progress
+
+	request app.ReceiveRequest // what the form said when it was applied last
+	shown   app.Address
+	purse   app.Purse // whose address is shown
+	stop    func()
+}
+
+// briefly is how long a wallet is unlocked only to see that its password is right.
+const briefly = time.Second
+
+func newReceiveScreen(u *UI) *receiveScreen {
+	s := &receiveScreen{ui: u, bar: newPurseBar(u), qr: newQR(), address: value("", true), facts: caption("")}
+	s.address.Alignment, s.address.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
+	s.amount = newField(u, u.t("left to the payer"), nil)
+	s.label = newField(u, u.t("who or what for"), nil)
+	s.message = newField(u, u.t("shown to the payer"), nil)
+	for _, f := range []*field{s.amount, s.label, s.message} {
+		f.OnSubmitted = func(string) { s.apply() }
+	}
+	s.copy = widget.NewButtonWithIcon(u.t("Copy the address"), base.ContentCopyIcon(), func() { s.put(s.shown.Address) })
+	s.copy.Importance = widget.HighImportance
+	s.copyURI = widget.NewButtonWithIcon(u.t("Copy the request"), base.ContentCopyIcon(), func() { s.put(s.shown.URI) })
+	s.fresh = widget.NewButtonWithIcon(u.t("Another address"), base.ContentAddIcon(), s.another)
+	apply := widget.NewButton(u.t("Put it into the code"), s.apply)
+	s.progress = newProgress(u, s.relayout)
+	s.doubt = newProgress(u, s.relayout)
+	s.vouch = newPasswordAsk(u, s.confirm)
+	s.vouching = stack(4, s.vouch.content, inset(container.NewHBox(widget.NewButton(u.t("Check with the password"), s.confirm))))
+	code := newPanel(stack(4, container.New(layout.NewCenterLayout(), s.qr), s.address, s.facts, inset(s.copy),
+		inset(newTiles(s.copyURI, s.fresh)),
+		s.doubt.content, s.vouching, s.progress.content))
+	form := newPanel(stack(gap/2, strong(u.t("Ask for something")), asked(u.t("Amount"), s.amount), asked(u.t("Label"), s.label),
+		asked(u.t("Message"), s.message), inset(apply)))
+	columns := container.New(&beside{wide: 760, first: 400, gap: gap}, code, form)
+	s.page, _ = scrolled(stack(gap, container.New(&column{gap: 4, most: 820}, s.bar.content, heading(u.t("Receive"))),
+		container.New(&column{most: 900}, columns)))
+	s.gate = newGate(u, s.page)
+	s.content = s.gate.content
+	return s
+}
+
+func (s *receiveScreen) object() fyne.CanvasObject { return s.content }
+func (s *receiveScreen) back()                     {}
+func (s *receiveScreen) relayout()                 { s.page.Refresh() }
+
+func (s *receiveScreen) refresh(c change) {
+	s.bar.refresh()
+	if !s.gate.refresh() {
+		return
+	}
+	if s.purse != s.ui.session.purse {
+		s.purse, s.shown, s.request = s.ui.session.purse, app.Address{}, app.ReceiveRequest{}
+		s.show()
+	}
+	if c&(moneyChanged|walletsChanged) != 0 {
+		s.ask()
+	}
+}
+
+// apply asks anew with what the form says.
+func (s *receiveScreen) apply() {
+	r := app.ReceiveRequest{Label: s.label.Text, Message: s.message.Text}
+	if s.amount.Text != "" {
+		units, err := s.ui.texts.ParseAmount(s.amount.Text, s.ui.session.unit())
+		if err != nil {
+			s.progress.warn(err.Error(), "")
+			return
+		}
+		r.Amount = units
+	}
+	s.request = r
+	s.ask()
+}
+
+// another asks for the next address. What the form says was for the last one.
+func (s *receiveScreen) another() {
+	for _, f := range []*field{s.amount, s.label, s.message} {
+		f.SetText("")
+	}
+	s.request = app.ReceiveRequest{Fresh: true}
+	s.ask()
+	s.request = app.ReceiveRequest{}
+}
+
+// ask asks for the address.
+func (s *receiveScreen) ask() {
+	b, p, r := s.ui.session.backend, s.ui.session.purse, s.request
+	if b == nil || p.Wallet == "" {
+		return
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	s.stop = run(s.ui, func(ctx context.Context) (app.Address, error) { return b.Receive(ctx, p, r) }, func(a app.Address, err error) {
+		if err != nil {
+			s.progress.fail(err)
+			return
+		}
+		s.shown = a
+		s.progress.clear()
+		s.show()
+	})
+}
+
+// show puts the address on the page.
+func (s *receiveScreen) show() {
+	a := s.shown
+	s.address.SetText(present.Fours(a.Address))
+	setQR(s.qr, a.URI)
+	s.facts.SetText(s.ui.texts.AddressNote(&a))
+	for _, button := range []*widget.Button{s.copy, s.copyURI, s.fresh} {
+		if a.Address == "" {
+			button.Disable()
+		} else {
+			button.Enable()
+		}
+	}
+	doubt := a.Address != "" && !a.Verified && !a.WatchOnly
+	s.doubt.clear()
+	if doubt {
+		s.doubt.warn(s.ui.t("Nobody vouched for this address since the program started."),
+			s.ui.t("Who can write to your disk could have put an address of his own here. The password settles it."))
+	}
+	s.vouch.refresh()
+	show(s.vouching, doubt)
+	s.relayout()
+}
+
+// confirm lets the password vouch for the accounts.
+func (s *receiveScreen) confirm() {
+	b, p := s.ui.session.backend, s.ui.session.purse
+	unlock := s.vouch.take(p.Wallet)
+	attempt(s.progress, s.ui.t("Checking the password\u2026"), does(func(ctx context.Context) error {
+		defer unlock.wipe()
+		if _, err := b.Unlock(ctx, p.Wallet, unlock.password, max(unlock.idle, briefly)); err != nil {
+			return err
+		}
+		if unlock.idle == 0 {
+			return b.Lock(ctx, p.Wallet)
+		}
+		return nil
+	}), func(nothing) { s.ui.reload(nil) })
+}
+
+// put copies a text and reads it back: programs are known that put another address there.
+func (s *receiveScreen) put(text string) {
+	board := s.ui.app.Clipboard()
+	board.SetContent(text)
+	if board.Content() != text {
+		s.progress.warn(s.ui.t("The clipboard holds something else than what is shown."),
+			s.ui.t("Another program may change addresses that are copied. Do not paste it; let the payer read the code."))
+		return
+	}
+	s.progress.done(s.ui.t("Copied. Compare it where you paste it: {{.Address}}",
+		map[string]any{"Address": present.Short(s.shown.Address)}))
+}

@@ -1,0 +1,219 @@
+package ui
+
+import (
+	"context"
+	"image/color"
+	"runtime/debug"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	base "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/ui/theme"
+)
+
+// review shows a draft as a picture, asks for consent and, last, for the password.
+type review struct {
+	ui      *UI
+	content *fyne.Container
+	scroll  *container.Scroll
+
+	picture  *picture
+	rows     *rows
+	warnings *fyne.Container
+	checks   []*widget.Check
+	password *passwordAsk
+	send     *widget.Button
+	returns  *widget.Button
+	card     *panel
+	progress *progress
+	after    *widget.Button
+
+	draft  app.Draft
+	onBack func()
+	onSent func(app.Sent)
+}
+
+func newReview(u *UI) *review {
+	r := &review{ui: u, rows: newRows(), warnings: container.New(&column{gap: 4})}
+	r.picture = newPicture(func() color.Color { return u.layerColour(r.draft.Chain) })
+	r.password = newPasswordAsk(u, func() { r.start() })
+	r.send = widget.NewButtonWithIcon("", base.MailSendIcon(), r.start)
+	r.send.Importance = widget.HighImportance
+	r.returns = widget.NewButtonWithIcon(u.t("Change it"), base.NavigateBackIcon(), r.leave)
+	r.after = widget.NewButton(u.t("Done"), r.leave)
+	r.progress = newProgress(u, nil)
+	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.warnings, r.password.content, inset(r.send)))
+	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(r.returns),
+		heading(u.t("Look at it before it goes")), r.card,
+		r.progress.content, container.NewHBox(r.after)))
+	r.content, r.scroll = page, scroll
+	r.progress.onChange = func() { r.relayout() }
+	return r
+}
+
+// relayout lays the page out again, as what is in it changed its height.
+func (r *review) relayout() { r.content.Refresh() }
+
+// open shows a draft. onBack ends the page; onSent is called when it was sent, before that.
+func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
+	r.draft, r.onBack, r.onSent = d, onBack, onSent
+	r.picture.set(r.ui.texts.Flow(&d))
+	r.rows.set(r.ui.texts.Review(&d))
+	r.send.SetText(r.ui.texts.SendWord(&d))
+	r.checks, r.warnings.Objects = nil, nil
+	for _, w := range d.Warnings {
+		check := widget.NewCheck("", func(bool) { r.allow() })
+		r.checks = append(r.checks, check)
+		text := body(r.ui.texts.Concern(&w))
+		why := caption(w.Text)
+		r.warnings.Objects = append(r.warnings.Objects, container.New(&iconLeft{size: 28}, check, stack(-overlap, text, why)))
+	}
+	show(r.warnings, len(r.checks) > 0)
+	r.password.refresh()
+	r.progress.clear()
+	show(r.card, true)
+	show(r.returns, true)
+	show(r.after, false)
+	r.allow()
+	r.scroll.ScrollToTop()
+	r.relayout()
+}
+
+// allow lets send what nothing stands against.
+func (r *review) allow() {
+	for _, c := range r.checks {
+		if !c.Checked {
+			r.send.Disable()
+			return
+		}
+	}
+	r.send.Enable()
+}
+
+func (r *review) start() {
+	if r.send.Disabled() || r.progress.stop != nil {
+		return
+	}
+	b, d := r.ui.session.backend, r.draft
+	// The draft's id is random, so it names this payment and no other: pressing twice sends once.
+	request := app.SendRequest{Draft: d.ID, Key: "desktop " + d.ID}
+	for _, w := range d.Warnings {
+		request.Consent = append(request.Consent, w.Concern)
+	}
+	unlock := r.password.take(d.Wallet)
+	attempt(r.progress, r.ui.t("Signing, keeping it on disk, then telling the network\u2026"),
+		func(ctx context.Context) (app.Sent, error) {
+			defer unlock.wipe()
+			password, err := unlock.open(ctx, b)
+			if err != nil {
+				return app.Sent{}, err
+			}
+			request.Password = password
+			return b.Send(ctx, request)
+		}, r.sent)
+}
+
+func (r *review) sent(s app.Sent) {
+	show(r.card, false)
+	show(r.returns, false)
+	show(r.after, true)
+	r.progress.done(r.ui.t("On its way: kept on disk and told to the network until it is confirmed."))
+	if r.onSent != nil {
+		r.onSent(s)
+	}
+	r.ui.window.Canvas().Focus(r.after)
+	r.ui.reload(nil)
+}
+
+// leave goes back to where the draft came from.
+func (r *review) leave() {
+	if r.progress.stop != nil {
+		r.progress.cancel()
+		return
+	}
+	r.password.clear()
+	if r.onBack != nil {
+		r.onBack()
+	}
+}
+
+// layerColour returns the colour of a chain's layer.
+func (u *UI) layerColour(chain string) color.Color {
+	for _, row := range u.layers.rows {
+		if row.stratum.Name == chain {
+			return theme.Layer(row.stratum.Depth, row.stratum.Index, row.stratum.Count, variant())
+		}
+	}
+	return themed(theme.ColorMuted)
+}
+
+// passwordAsk asks for the password of the purse's wallet where it is locked.
+type passwordAsk struct {
+	ui      *UI
+	content *fyne.Container
+	entry   *field
+	note    *widget.Label
+}
+
+func newPasswordAsk(u *UI, onEnter func()) *passwordAsk {
+	p := &passwordAsk{ui: u, entry: newPassword(u, u.t("Password of the wallet")), note: caption("")}
+	p.entry.OnSubmitted = func(string) { onEnter() }
+	p.content = stack(-overlap/2, inset(p.entry), p.note)
+	return p
+}
+
+// refresh asks only where it is needed.
+func (p *passwordAsk) refresh() {
+	p.clear()
+	w := p.ui.session.wallet()
+	show(p.entry, w == nil || !w.Unlocked)
+	switch minutes := p.ui.unlockMinutes(); {
+	case w != nil && w.Unlocked:
+		p.note.SetText(p.ui.t("The wallet is unlocked."))
+	case minutes > 0:
+		p.note.SetText(p.ui.t("The wallet stays unlocked until it was idle for {{.N}} minutes. Settings change that.",
+			map[string]any{"N": minutes}))
+	default:
+		p.note.SetText(p.ui.t("The password is asked for every time. Settings change that."))
+	}
+}
+
+func (p *passwordAsk) clear() { p.entry.SetText("") }
+
+// take empties the field into a key that opens a wallet.
+func (p *passwordAsk) take(wallet string) *unlocking {
+	k := &unlocking{wallet: wallet, idle: time.Duration(p.ui.unlockMinutes()) * time.Minute}
+	if p.entry.Visible() {
+		k.password = p.entry.take()
+	}
+	return k
+}
+
+// unlocking is a password on its way.
+type unlocking struct {
+	wallet   string
+	password app.Secret // nil: the wallet is unlocked already
+	idle     time.Duration
+}
+
+// open unlocks the wallet for a time, or returns the password to be used this once.
+func (k *unlocking) open(ctx context.Context, b app.Backend) (app.Secret, error) {
+	if k.password == nil || k.idle == 0 {
+		return k.password, nil
+	}
+	_, err := b.Unlock(ctx, k.wallet, k.password, k.idle)
+	return nil, err
+}
+
+// wipe ends it. Stretching a password takes hundreds of MiB, which are given back at once.
+func (k *unlocking) wipe() {
+	k.password.Wipe()
+	debug.FreeOSMemory()
+}
+
+// unlockMinutes is how long a wallet stays unlocked while it is idle; 0: not at all.
+func (u *UI) unlockMinutes() int { return u.app.Preferences().Int(unlockKey) }
