@@ -121,8 +121,8 @@ func (k *Keyring) SignSchnorrUntweaked(path Path, hash [32]byte) (sig []byte, er
 }
 
 // Secret derives 32 bytes that are to be revealed in the end: the secret of a swap. It is HMAC-SHA256 of the purpose
-// under the private key at m / 1280331607' / index' (the first number is "LPOW"), so the words alone find every open
-// swap again, and what is revealed says nothing about any key.
+// under the private key at m / 1280331607' / index' (the first number is "LPOW"), so the words find it again,
+// and what is revealed says nothing about any key.
 func (k *Keyring) Secret(purpose string, index uint32) (out [32]byte, err error) {
 	if index >= Hardened {
 		return out, fmt.Errorf("secret %d: not below 2^31", index)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -37,6 +36,7 @@ type stackDemo struct {
 	running []*exec.Cmd // the node first
 	peers   []string    // --connect CHAIN=host:port of the node
 	hidden  string      // file with the password
+	paid    string      // the payment on the layer
 }
 
 // runStack runs the steps in order, showing each, and stops at the first that fails.
@@ -66,6 +66,7 @@ func (s *session) runStack(show func(*stepResult)) (err error) {
 		{"blocks' rewards received on the layer, every proof checked against the L1", d.mineLayer},
 		{"payment on the layer, seen by its payee", d.payLayer},
 		{"wallet restored from its words on an empty machine, all found", d.restore},
+		{"payment on the layer proved by a file, verified without the network", d.prove},
 	} {
 		start := s.now()
 		count, detail, err := step.run()
@@ -145,21 +146,29 @@ func (d *stackDemo) run(ready any, args ...string) error {
 	return nil
 }
 
-// stop ends what runs as its user would, the daemons before the node.
+// stop ends what runs, the daemons before the node.
 func (d *stackDemo) stop() error {
 	var errs []error
-	for _, c := range slices.Backward(d.running) {
-		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		late := time.AfterFunc(demoStop, func() { _ = c.Process.Kill() })
-		if err := c.Wait(); err != nil {
-			errs = append(errs, fmt.Errorf("process %d did not end cleanly within %s: %w", c.Process.Pid, demoStop, err))
-		}
-		late.Stop()
+	for len(d.running) > 0 {
+		errs = append(errs, d.stopLast())
 	}
 	return errors.Join(errs...)
+}
+
+// stopLast ends what was started last, as its user would.
+func (d *stackDemo) stopLast() error {
+	last := len(d.running) - 1
+	c := d.running[last]
+	d.running = d.running[:last]
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	late := time.AfterFunc(demoStop, func() { _ = c.Process.Kill() })
+	defer late.Stop()
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("process %d did not end cleanly within %s: %w", c.Process.Pid, demoStop, err)
+	}
+	return nil
 }
 
 func (d *stackDemo) wallets() (int, string, error) {

@@ -115,7 +115,7 @@ func (l *syncLines) end() {
 // update takes a report over and tells whether it is to be shown now.
 func (l *syncLine) update(p app.Progress, now time.Time) bool {
 	r := syncReport{Chain: p.Chain, Stage: string(p.Stage), Share: p.Share(), Height: p.Tip.Height, Tip: p.Tip.Hash.String(),
-		TipTime: p.TipTime, Claimed: p.Claimed, Shown: p.Shown, Bytes: p.Received, Peers: p.Peers, Private: p.Encrypted, Source: p.Rung.String(),
+		TipTime: p.TipTime, Claimed: p.Claimed, Shown: p.Shown, Bytes: p.Received, Peers: p.Peers, Private: p.Encrypted, Source: p.Source(),
 		Synced: p.Synced, Waiting: p.Waiting, Trouble: p.Trouble}
 	part := partOf(&p.Status)
 	r.Done, r.Total = part.Done, part.Total

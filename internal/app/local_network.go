@@ -28,7 +28,7 @@ func (l *ledger) trust(scanned spv.Block) Trust {
 		Synced: s.status.Synced, Peers: s.status.Peers}
 	t.Age = max(0, int64(l.clock().Sub(t.TipTime)/time.Second))
 	if s.status.Rung != syncer.NoRung {
-		t.FilterSource = s.status.Rung.String()
+		t.FilterSource = s.status.Source()
 	}
 	t.Verified = t.Synced && scanned == t.Tip && s.status.Disputed == 0
 	return t

@@ -45,6 +45,15 @@ func (r Rung) String() string {
 	return "headers only"
 }
 
+// Source says in words what blocks are looked through with. Filters of a single peer are
+// compared with nothing, and it says so.
+func (s *Status) Source() string {
+	if s.Rung == Compared && s.FilterPeers < 2 {
+		return "filters of one peer, with none to compare"
+	}
+	return s.Rung.String()
+}
+
 // Part is how much of one stage is done, in blocks.
 type Part struct{ Done, Total int32 }
 

@@ -1,0 +1,336 @@
+package settle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/wallet"
+)
+
+// sighting is a transaction that concerns the Book. It is kept for ever: only whether it is in a block changes.
+type sighting struct {
+	Raw   []byte            `json:"tx"`
+	Block *spv.Block        `json:"block,omitempty"` // of the best chain; nil: in none
+	Proof *merkle.Inclusion `json:"proof,omitempty"` // of a transaction that pays a vault
+
+	tx *wire.MsgTx
+}
+
+// ref is an input or output of a sighting.
+type ref struct {
+	*sighting
+	id    spv.Hash
+	index int
+}
+
+func (r ref) outpoint() wire.OutPoint { return wire.OutPoint{Hash: r.id, Index: uint32(r.index)} }
+func (r ref) value() int64            { return r.tx.TxOut[r.index].Value }
+
+// Limits of what is kept of foreign bytes.
+const (
+	maxTx        = 4_000_000 // bytes: no block holds more
+	maxUnsettled = 2_000     // unconfirmed transactions of one chain: whoever sends more wants to fill the disk
+)
+
+// Apply takes in a block of a chain's best chain with all its transactions in order. That they are in it was checked
+// before. Blocks come in ascending order; the same one may come again. What concerns the Book is on disk when it returns.
+func (b *Book) Apply(chain spv.Hash, block spv.Block, txs []*wire.MsgTx) error {
+	c, err := b.chain(chain)
+	if err != nil {
+		return err
+	}
+	var records []wallet.Record
+	found := map[place]*sighting{}
+	made := map[wire.OutPoint]bool{} // outputs of this block that are looked for
+	for i, tx := range txs {
+		id := tx.TxHash()
+		vault, concerned := b.concerns(c, tx, made)
+		if !concerned {
+			continue
+		}
+		for n, out := range tx.TxOut {
+			made[wire.OutPoint{Hash: id, Index: uint32(n)}] = b.looksFor(chain, out.PkScript)
+		}
+		at := place{chain, id}
+		if old := b.seen[at]; old != nil && old.Block != nil && *old.Block != block {
+			return fmt.Errorf("%s: transaction %s in block %s is in %s already: rewind first", c.Params.Name, id, block, *old.Block)
+		}
+		s := &sighting{Raw: serialize(tx), Block: &block, tx: tx.Copy()}
+		if vault && i > 0 {
+			if s.Proof, err = prove(txs, i); err != nil {
+				return fmt.Errorf("%s: block %s: %w", c.Params.Name, block, err)
+			}
+		}
+		found[at] = s
+		records = append(records, record(s, keySeen, chain[:], id[:]))
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	if err := b.log.Write(records); err != nil {
+		return err
+	}
+	for at, s := range found {
+		b.index(at, s)
+	}
+	return nil
+}
+
+// Unconfirmed takes in a transaction that is in no block. It may be anything: see the package's comment.
+func (b *Book) Unconfirmed(chain spv.Hash, tx *wire.MsgTx) error {
+	c, err := b.chain(chain)
+	if err != nil {
+		return err
+	}
+	at := place{chain, tx.TxHash()}
+	if _, concerned := b.concerns(c, tx, nil); !concerned || b.seen[at] != nil || tx.SerializeSize() > maxTx {
+		return nil
+	}
+	n := 0
+	for p, s := range b.seen {
+		if p.chain == chain && s.Block == nil {
+			n++
+		}
+	}
+	if n >= maxUnsettled && !b.showsSecret(chain, tx) {
+		return nil
+	}
+	s := &sighting{Raw: serialize(tx), tx: tx.Copy()}
+	if err := b.log.Write([]wallet.Record{record(s, keySeen, chain[:], at.tx[:])}); err != nil {
+		return err
+	}
+	b.index(at, s)
+	return nil
+}
+
+// Rewind goes back to a block that stays in the best chain, durably: what was above it is in no block.
+func (b *Book) Rewind(chain spv.Hash, to spv.Block) error {
+	c, err := b.chain(chain)
+	if err != nil {
+		return err
+	}
+	var records []wallet.Record
+	var gone []*sighting
+	for at, s := range b.seen {
+		if at.chain == chain && s.Block != nil && s.Block.Height > to.Height {
+			gone = append(gone, s)
+			records = append(records, record(&sighting{Raw: s.Raw}, keySeen, chain[:], at.tx[:]))
+		}
+	}
+	tip := c.tip
+	if tip.Height > to.Height {
+		tip = to
+		records = append(records, record(tip, keyCursor, chain[:]))
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	if err := b.log.Write(records); err != nil {
+		return err
+	}
+	for _, s := range gone {
+		s.Block, s.Proof = nil, nil
+	}
+	c.tip = tip
+	return nil
+}
+
+// concerns says whether a transaction pays a script that is looked for, takes such an output, or claims a deposit; and
+// whether it pays a vault.
+func (b *Book) concerns(c *followed, tx *wire.MsgTx, made map[wire.OutPoint]bool) (vault, concerned bool) {
+	chain := c.Params.NetID()
+	for _, out := range tx.TxOut {
+		on := scriptOn{chain, string(out.PkScript)}
+		if _, ok := b.vaults[on]; ok {
+			vault, concerned = true, true
+		}
+		concerned = concerned || b.legs[on]
+	}
+	for _, in := range tx.TxIn {
+		prev := in.PreviousOutPoint
+		if s := b.seen[place{chain, prev.Hash}]; s != nil && int64(prev.Index) < int64(len(s.tx.TxOut)) {
+			concerned = concerned || b.looksFor(chain, s.tx.TxOut[prev.Index].PkScript)
+		}
+		concerned = concerned || made[prev]
+	}
+	concerned = concerned || b.claimsOurs(c, tx)
+	if !concerned && len(b.burns) > 0 {
+		_, concerned = b.burns[place{chain, tx.TxHash()}]
+	}
+	return vault, concerned
+}
+
+func (b *Book) looksFor(chain spv.Hash, script []byte) bool {
+	on := scriptOn{chain, string(script)}
+	_, vault := b.vaults[on]
+	return vault || b.legs[on]
+}
+
+// claimsOurs says whether a transaction of a layer claims a deposit to a vault that is looked for.
+func (b *Book) claimsOurs(c *followed, tx *wire.MsgTx) bool {
+	if c.Params.Peg == nil || !peg.IsClaim(tx) {
+		return false
+	}
+	claim, err := peg.Parse(tx)
+	if err != nil {
+		return false
+	}
+	vault, err := claim.Vault(c.Params)
+	if err != nil {
+		return false
+	}
+	w, ok := b.vaults[scriptOn{c.Clock.NetID(), string(vault.PkScript)}]
+	return ok && w.layer == c.Params.NetID()
+}
+
+// index makes a sighting known, in the place of what was known of the transaction.
+func (b *Book) index(at place, s *sighting) {
+	if old := b.seen[at]; old != nil {
+		*old = *s // the witness may be another one
+		return
+	}
+	b.seen[at] = s
+	for i, out := range s.tx.TxOut {
+		on := scriptOn{at.chain, string(out.PkScript)}
+		b.paid[on] = append(b.paid[on], ref{s, at.tx, i})
+	}
+	for i, in := range s.tx.TxIn {
+		on := coinOn{at.chain, in.PreviousOutPoint}
+		b.spent[on] = append(b.spent[on], ref{s, at.tx, i})
+	}
+	if !peg.IsClaim(s.tx) {
+		return
+	}
+	// Whose deposit it claims does not matter here: Watch may come later.
+	if claim, err := peg.Parse(s.tx); err == nil {
+		on := coinOn{at.chain, claim.Outpoint()}
+		b.spent[on] = append(b.spent[on], ref{s, at.tx, 0})
+	}
+}
+
+// spending returns the input in a block of the best chain that takes an outpoint.
+func (b *Book) spending(on coinOn) (ref, bool) {
+	for _, r := range b.spent[on] {
+		if r.Block != nil {
+			return r, true
+		}
+	}
+	return ref{}, false
+}
+
+// Scripts returns the scripts to look for on a chain, sorted: in outputs, and in what inputs take. Calls that add to them
+// say so.
+func (b *Book) Scripts(chain spv.Hash) (out [][]byte) {
+	all := map[string]bool{}
+	for on := range b.vaults {
+		if on.chain == chain {
+			all[on.script] = true
+		}
+	}
+	for on := range b.legs {
+		if on.chain == chain {
+			all[on.script] = true
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, []byte(s))
+	}
+	return out
+}
+
+// prove makes the proof that a block's transaction is in it.
+func prove(txs []*wire.MsgTx, index int) (*merkle.Inclusion, error) {
+	ids := make([]spv.Hash, len(txs))
+	for i, tx := range txs {
+		ids[i] = tx.TxHash()
+	}
+	own, err := merkle.NewBranch(ids, uint32(index))
+	if err != nil {
+		return nil, err
+	}
+	first, err := merkle.NewBranch(ids, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &merkle.Inclusion{Index: uint32(index), Branch: own, Coinbase: stripped(txs[0]), CoinbaseBranch: first}, nil
+}
+
+func (b *Book) readSeen(key, value []byte) error {
+	if len(key) != 64 {
+		return errKey
+	}
+	at := place{spv.Hash(key[:32]), spv.Hash(key[32:])}
+	s := new(sighting)
+	if err := decode(value, s); err != nil {
+		return err
+	}
+	tx, err := parseTx(s.Raw)
+	if err != nil {
+		return err
+	}
+	if s.tx = tx; tx.TxHash() != at.tx {
+		return fmt.Errorf("holds transaction %s", tx.TxHash())
+	}
+	if s.Block != nil && s.Block.Height < 0 {
+		return fmt.Errorf("block height %d", s.Block.Height)
+	}
+	b.index(at, s)
+	return nil
+}
+
+func serialize(tx *wire.MsgTx) []byte {
+	var w bytes.Buffer
+	if err := tx.Serialize(&w); err != nil {
+		panic("settle: transaction does not encode: " + err.Error())
+	}
+	return w.Bytes()
+}
+
+func stripped(tx *wire.MsgTx) []byte {
+	var w bytes.Buffer
+	if err := tx.SerializeNoWitness(&w); err != nil {
+		panic("settle: transaction does not encode: " + err.Error())
+	}
+	return w.Bytes()
+}
+
+// parseTx reads one transaction strictly: nothing may follow, and it must encode to the same bytes.
+func parseTx(b []byte) (*wire.MsgTx, error) {
+	if len(b) > maxTx {
+		return nil, fmt.Errorf("transaction of %d bytes: want at most %d", len(b), maxTx)
+	}
+	tx := new(wire.MsgTx)
+	if err := tx.Deserialize(bytes.NewReader(b)); err != nil {
+		return nil, fmt.Errorf("transaction of %d bytes: %w", len(b), err)
+	}
+	if len(tx.TxIn) == 0 || len(tx.TxOut) == 0 || len(tx.TxOut) > math.MaxInt32 {
+		return nil, fmt.Errorf("transaction: %d inputs, %d outputs, want at least one of each", len(tx.TxIn), len(tx.TxOut))
+	}
+	if !bytes.Equal(serialize(tx), b) {
+		return nil, fmt.Errorf("transaction of %d bytes: not encoded as it should be", len(b))
+	}
+	return tx, nil
+}
+
+// decode reads a JSON value: no field that is not known, nothing behind it.
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("bytes behind the value")
+	}
+	return nil
+}
