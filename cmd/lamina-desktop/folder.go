@@ -42,6 +42,7 @@ func openFolder(a *app.App, path string, extra map[string][]string) (*folder, er
 	f := &folder{app: a, path: path, extra: extra}
 	in, err := os.Open(filepath.Join(path, configName))
 	if errors.Is(err, fs.ErrNotExist) {
+		f.config.Stack = a.StackOf(path) // there may be wallets that the command line has made
 		return f, nil
 	}
 	if err != nil {

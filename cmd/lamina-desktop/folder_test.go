@@ -75,6 +75,26 @@ func TestFolderKeepsWhatItWasOpenedWith(t *testing.T) {
 	}
 }
 
+// TestFolderOfCommandLine: a folder whose wallet was not made by the window is opened on
+// that wallet's stack.
+func TestFolderOfCommandLine(t *testing.T) {
+	path := t.TempDir()
+	first := newFolder(t, path)
+	b, err := first.Open(t.Context(), ui.Config{Stack: "dev", Offline: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.CreateWallet(t.Context(), app.NewWallet{Name: "main", Chains: []string{"dev-issued"}, Password: app.Secret("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(path, configName)); err != nil {
+		t.Fatal(err)
+	}
+	if got := newFolder(t, path).Config().Stack; got != "dev" {
+		t.Errorf("stack %q, want dev", got)
+	}
+}
+
 func TestOptionsOfFolder(t *testing.T) {
 	f := newFolder(t, t.TempDir())
 	o, err := f.options(ui.Config{Stack: "dev", Proxy: "127.0.0.1:9050",
