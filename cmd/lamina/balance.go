@@ -120,7 +120,14 @@ func stateOf(r *app.Row) string {
 	case r.Status != "confirmed":
 		return r.Status
 	}
-	return fmt.Sprintf("%d confirmations", r.Depth)
+	return confirmations(r.Depth)
+}
+
+func confirmations(n int32) string {
+	if n == 1 {
+		return "1 confirmation"
+	}
+	return fmt.Sprintf("%d confirmations", n)
 }
 
 // shown makes text that others may have written safe for a terminal: no control characters.

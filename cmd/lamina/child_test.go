@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain lets the demo start this test binary where it starts the program.
+// TestMain lets this test binary be the program where the demo or a test starts that.
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Environ(), childMark) {
 		main()

@@ -25,7 +25,7 @@ const (
 )
 
 // childMark is set for the processes that the demo starts of this very program.
-const childMark = "LAMINA_DEMO_CHILD=1"
+const childMark = "LAMINA_CHILD=1"
 
 // stackDemo runs the development stack as its users would: a node that mines, two daemons
 // with wallets in folders of their own, and commands that ask them, each a process.

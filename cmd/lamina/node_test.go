@@ -23,20 +23,8 @@ import (
 	"github.com/layeredpow/lamina/wallet/address"
 )
 
-// childArgs is the variable by which TestNodeChild knows that it is a child, and its command line.
-const childArgs = "LAMINA_TEST_NODE"
-
 // nodePatience is how long anything about a child may take.
 const nodePatience = 60 * time.Second
-
-// TestNodeChild is the program that the tests below run, kill and end.
-func TestNodeChild(t *testing.T) {
-	args := os.Getenv(childArgs)
-	if args == "" {
-		t.Skip("for the tests that start it")
-	}
-	os.Exit(run(strings.Split(args, "\n"), os.Stdin, os.Stdout, os.Stderr))
-}
 
 // nodeChild is a node in a process of its own.
 type nodeChild struct {
@@ -53,8 +41,8 @@ func startNode(t *testing.T, dir string, args ...string) *nodeChild {
 	for _, p := range devStack(t) {
 		all = append(all, "--listen", p.Name+"=127.0.0.1:0")
 	}
-	c := &nodeChild{t: t, cmd: exec.Command(os.Args[0], "-test.run=^TestNodeChild$")}
-	c.cmd.Env = append(os.Environ(), childArgs+"="+strings.Join(append(all, args...), "\n"))
+	c := &nodeChild{t: t, cmd: exec.Command(os.Args[0], append(all, args...)...)}
+	c.cmd.Env = append(os.Environ(), childMark)
 	c.cmd.Stderr = &c.log
 	out, err := c.cmd.StdoutPipe()
 	must(t, err)

@@ -109,7 +109,7 @@ func (n *realL1) view() *l1World {
 // batch, recovery and refund.
 func TestRealNode(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a full node")
+		t.Skip("-short: it starts a full node; the whole run does")
 	}
 	p, l1, n := realWorld(t)
 	terms := peg.Terms{MaxFee: 5000, Script: payTo(7)}

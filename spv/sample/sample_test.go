@@ -264,7 +264,7 @@ func TestDraws(t *testing.T) {
 // a pool's members), fits in a mebibyte at 32 bits.
 func TestMillion(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a million headers")
+		t.Skip("-short: it makes a million headers; the whole run does")
 	}
 	const height, tail, security = 1_000_000, 128, 32
 	w := newWorld(t, height, false, nil)

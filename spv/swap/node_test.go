@@ -16,7 +16,7 @@ import (
 // TestRealNode lets a node that shares no code with us judge every form and path.
 func TestRealNode(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a full node")
+		t.Skip("-short: it starts a full node; the whole run does")
 	}
 	n := realnode.Litecoind(t)
 	var spends []*spend
