@@ -30,8 +30,8 @@ bench: ## run the benchmarks; BENCH=regexp, BENCHTIME=1s
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	.ci/fuzz
 
-dist: ## build the static headless binaries as reproducible archives in dist/
-	.ci/dist dist
+dist: ## build archives, .deb and desktop tarball, reproducible, in dist/
+	.ci/setup && .ci/dist dist
 
 dist-check: ## build dist twice, in two places with two caches, and compare the hashes
-	.ci/dist-check
+	.ci/setup && .ci/dist-check
