@@ -48,13 +48,14 @@ func asNumber(h *chainhash.Hash) *big.Int { return blockchain.HashToBig(h) }
 type peer struct {
 	listener net.Listener
 	chain    []wire.BlockHeader
+	entries  [][]byte // of merge-mined headers, as they travel; nil: the chain is not merge-mined
 	height   map[chainhash.Hash]int
 	rtt      time.Duration
 }
 
 // startPeer starts the peer as a process and returns its address once it serves.
-func startPeer(self string, headers int, rtt time.Duration) (address string, stop func(), err error) {
-	cmd := exec.Command(self, "peer", strconv.Itoa(headers), rtt.String())
+func startPeer(self string, headers int, rtt time.Duration, aux bool) (address string, stop func(), err error) {
+	cmd := exec.Command(self, "peer", strconv.Itoa(headers), rtt.String(), strconv.FormatBool(aux))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", nil, err
@@ -71,10 +72,10 @@ func startPeer(self string, headers int, rtt time.Duration) (address string, sto
 }
 
 // servePeer is the peer's process: it mines the headers, prints its address and serves
-// until it is killed. Arguments: headers, round-trip time.
+// until it is killed. Arguments: headers, round-trip time, whether they are merge-mined.
 func servePeer(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("peer: %d arguments, want headers and round-trip time", len(args))
+	if len(args) != 3 {
+		return fmt.Errorf("peer: %d arguments, want headers, round-trip time and true or false", len(args))
 	}
 	headers, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -84,10 +85,14 @@ func servePeer(args []string) error {
 	if err != nil {
 		return err
 	}
-	chain := mine(headers)
-	p := &peer{chain: chain, height: make(map[chainhash.Hash]int, len(chain)), rtt: rtt}
-	for i := range chain {
-		p.height[chain[i].BlockHash()] = i
+	p := &peer{height: map[chainhash.Hash]int{}, rtt: rtt}
+	if args[2] == "true" {
+		p.chain, p.entries = mineAux(headers)
+	} else {
+		p.chain = mine(headers)
+	}
+	for i := range p.chain {
+		p.height[p.chain[i].BlockHash()] = i
 	}
 	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return err
@@ -152,13 +157,16 @@ func (p *peer) answer(m wire.Message) []wire.Message {
 	return nil
 }
 
-func (p *peer) headers(locator []*chainhash.Hash) *wire.MsgHeaders {
+func (p *peer) headers(locator []*chainhash.Hash) wire.Message {
 	from := 1
 	for _, h := range locator {
 		if i, ok := p.height[*h]; ok {
 			from = i + 1
 			break
 		}
+	}
+	if p.entries != nil {
+		return &auxHeaders{p.entries[from:min(len(p.entries), from+wire.MaxBlockHeadersPerMsg)]}
 	}
 	answer := wire.NewMsgHeaders()
 	for i := from; i < len(p.chain) && i < from+wire.MaxBlockHeadersPerMsg; i++ {

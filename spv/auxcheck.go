@@ -68,11 +68,11 @@ func (r *Rules) CheckWork(s *Sealed, height int32, rep *Report) error {
 // of its parent.
 func (r *Rules) CheckWorkHash(s *Sealed, height int32, hash Hash, rep *Report) error {
 	target, ok := ParseTarget(s.Header.Bits())
-	return r.checkWork(s, height, &hash, &target, ok, rep)
+	return r.checkWork(s, height, &hash, nil, &target, ok, rep)
 }
 
-// checkWork is CheckWorkHash with the target at hand.
-func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, target *uint256.Int, targetOK bool, rep *Report) error {
+// checkWork is CheckWorkHash with the target at hand, and maybe the proof's roots.
+func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, roots *proofRoots, target *uint256.Int, targetOK bool, rep *Report) error {
 	if err := rep.Check(CheckTarget, targetOK && !target.Gt(&r.PowLimit), func() (string, string) {
 		return "a positive target, at most " + targetText(&r.PowLimit), fmt.Sprintf("bits %08x", s.Header.Bits())
 	}); err != nil {
@@ -94,8 +94,11 @@ func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, target *uint256.I
 	if r.AuxPoW == nil {
 		return nil // checkVersion has refused the proof already
 	}
-	id := s.Header.ID()
-	return r.AuxPoW.checkProof(&id, r.AuxPoW.slotID(&s.Header), s.Aux, rep)
+	if roots == nil {
+		own := rootsOf(s.Aux, s.Header.ID())
+		roots = &own
+	}
+	return r.AuxPoW.checkProof(roots, r.AuxPoW.slotID(&s.Header), s.Aux, rep)
 }
 
 // checkVersion judges what the version says about merged mining against the chain's
@@ -224,17 +227,18 @@ func (a *AuxRules) slotID(h *Header) int32 {
 // everything but the parent's work. The leaf is the block id; a few foreign chains
 // commit to another form of it. Returns *CheckError.
 func (a *AuxRules) CheckProof(leaf Hash, chainID int32, proof *AuxPoW, rep *Report) error {
-	if err := a.checkProof(&leaf, chainID, proof, rep); err != nil {
+	roots := rootsOf(proof, leaf)
+	if err := a.checkProof(&roots, chainID, proof, rep); err != nil {
 		return err
 	}
 	return rep.Err()
 }
 
-func (a *AuxRules) checkProof(leaf *Hash, chainID int32, p *AuxPoW, rep *Report) error {
+func (a *AuxRules) checkProof(roots *proofRoots, chainID int32, p *AuxPoW, rep *Report) error {
 	if err := a.checkParent(p, chainID, rep); err != nil {
 		return err
 	}
-	if err := a.checkCoinbase(p, rep); err != nil {
+	if err := a.checkCoinbase(p, &roots.coinbase, rep); err != nil {
 		return err
 	}
 	limit := maxChainBranch
@@ -246,8 +250,7 @@ func (a *AuxRules) checkProof(leaf *Hash, chainID int32, p *AuxPoW, rep *Report)
 	}); err != nil {
 		return err
 	}
-	root := p.ChainBranch.Root(*leaf, uint32(p.Slot))
-	return a.checkCommitment(p, &root, chainID, rep)
+	return a.checkCommitment(p, &roots.chain, chainID, rep)
 }
 
 func (a *AuxRules) checkParent(p *AuxPoW, chainID int32, rep *Report) error {
@@ -268,7 +271,7 @@ func (a *AuxRules) checkParent(p *AuxPoW, chainID int32, rep *Report) error {
 }
 
 // checkCoinbase proves that the coinbase is the parent block's first transaction.
-func (a *AuxRules) checkCoinbase(p *AuxPoW, rep *Report) error {
+func (a *AuxRules) checkCoinbase(p *AuxPoW, root *Hash, rep *Report) error {
 	if a.Layer {
 		if err := a.checkLayerCoinbase(p, rep); err != nil {
 			return err
@@ -281,9 +284,7 @@ func (a *AuxRules) checkCoinbase(p *AuxPoW, rep *Report) error {
 			return err
 		}
 	}
-	// The coinbase is the leftmost leaf whatever the index says.
-	root := p.CoinbaseBranch.Root(p.Coinbase.ID(), 0)
-	if err := rep.Check(CheckCoinbaseRoot, root == p.Parent.MerkleRoot(), func() (string, string) {
+	if err := rep.Check(CheckCoinbaseRoot, *root == p.Parent.MerkleRoot(), func() (string, string) {
 		return "parent's merkle root " + p.Parent.MerkleRoot().String(), root.String()
 	}); err != nil {
 		return err

@@ -1,6 +1,9 @@
 package spv
 
-import "github.com/layeredpow/lamina/spv/pow"
+import (
+	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/pow"
+)
 
 // stretch is how many headers are hashed in bulk before they are judged, so that one
 // bad header costs a bounded amount of work in vain.
@@ -12,6 +15,59 @@ type batch struct {
 	ids     []Hash
 	works   []Hash
 	skip    []bool // proofs that are passed over; empty: none
+	proofs  proofBatch
+}
+
+// proofRoots is where a proof's branches lead: from the coinbase to the parent's merkle
+// root, if it is a proof, and from a block to the root that the coinbase commits to.
+type proofRoots struct{ coinbase, chain Hash }
+
+// rootsOf follows the branches of one proof, the second from leaf.
+func rootsOf(p *AuxPoW, leaf Hash) proofRoots {
+	return proofRoots{
+		coinbase: p.CoinbaseBranch.Root(p.Coinbase.ID(), 0), // the leftmost leaf, whatever the index says
+		chain:    p.ChainBranch.Root(leaf, uint32(p.Slot)),
+	}
+}
+
+// proofBatch is scratch space for the branches of the proofs of one stretch.
+type proofBatch struct {
+	rows     merkle.Rows
+	nodes    []Hash
+	branches []merkle.Branch
+	indexes  []uint32
+	roots    []proofRoots // by header; undefined where there is no proof or it is passed over
+}
+
+// hashRoots does after hashIDs what rootsOf does for every proof that is not passed over,
+// in bulk.
+func (b *batch) hashRoots(run []Sealed) {
+	p := &b.proofs
+	p.nodes, p.branches, p.indexes = p.nodes[:0], p.branches[:0], p.indexes[:0]
+	for i := range run {
+		if aux := run[i].Aux; b.looksAt(run, i) {
+			p.nodes = append(p.nodes, aux.Coinbase.ID(), b.ids[i])
+			p.branches = append(p.branches, aux.CoinbaseBranch, aux.ChainBranch)
+			p.indexes = append(p.indexes, 0, uint32(aux.Slot))
+		}
+	}
+	p.rows.Roots(p.nodes, p.branches, p.indexes)
+	if len(p.roots) < len(run) {
+		p.roots = make([]proofRoots, stretch)
+	}
+	at := 0
+	for i := range run {
+		if b.looksAt(run, i) {
+			p.roots[i] = proofRoots{coinbase: p.nodes[at], chain: p.nodes[at+1]}
+			at += 2
+		}
+	}
+	clear(p.branches) // or the messages would be held in memory
+}
+
+// looksAt tells whether a header has a proof that is not passed over.
+func (b *batch) looksAt(run []Sealed, i int) bool {
+	return run[i].Aux != nil && (len(b.skip) == 0 || !b.skip[i])
 }
 
 // hashIDs fills ids for a run of headers in bulk.

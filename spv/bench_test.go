@@ -156,6 +156,51 @@ func BenchmarkAuxPoW(b *testing.B) {
 	}
 }
 
+// BenchmarkAuxPoWChain reads and connects 2,000 headers with a proof of common size each, as
+// they come in a message. The straight rate is one after the other without the chain.
+func BenchmarkAuxPoWChain(b *testing.B) {
+	rules := familyRules()
+	rules.AuxPoW.Start, rules.AuxPoW.LegacyBefore = 1, 0
+	prev, time0 := rules.Genesis.ID(), rules.Genesis.Time()
+	var raw []byte
+	var run []spv.Sealed
+	for i := range uint32(2000) {
+		f := forged(rules, 1)
+		f.header = header(withVersion(rules.AuxPoW.ChainID<<16|0x0104), prev, time0+600*(i+1), easyBits, 9)
+		f.coinbaseBranch, f.tail = siblings(12, 0x10), make([]byte, 138)
+		s := f.seal(b)
+		raw, prev = s.Append(raw), s.Header.ID()
+		run = append(run, s)
+	}
+	var whole, bare time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		start := time.Now()
+		tree, parsed := spv.NewTree(rules), make([]spv.Sealed, 0, len(run))
+		for rest := raw; len(rest) > 0; {
+			s, n, err := spv.ParseSealed(rest, true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			parsed, rest = append(parsed, s), rest[n:]
+		}
+		if _, err := tree.Connect(parsed, 0); err != nil {
+			b.Fatal(err)
+		}
+		mid := time.Now()
+		for i := range run {
+			if !straightLine(&run[i]) {
+				b.Fatal("the straight line refuses the proof")
+			}
+		}
+		whole, bare = whole+mid.Sub(start), bare+time.Since(mid)
+	}
+	done := float64(len(run)) * float64(b.N)
+	b.ReportMetric(done/whole.Seconds(), "headers/s")
+	b.ReportMetric(done/bare.Seconds(), "straight/s")
+	b.ReportMetric(bare.Seconds()/whole.Seconds(), "ratio")
+}
+
 // TestVerifyAllocatesNothing: only parsing a proof may allocate, three times at most: the
 // proof and its two branches.
 func TestVerifyAllocatesNothing(t *testing.T) {

@@ -1,6 +1,10 @@
 package spv
 
-import "github.com/layeredpow/lamina/spv/merkle"
+import (
+	"fmt"
+
+	"github.com/layeredpow/lamina/spv/merkle"
+)
 
 // Outcome tells how a check ended.
 type Outcome uint8
@@ -26,6 +30,17 @@ func (o Outcome) String() string {
 
 // MarshalText makes an Outcome readable in JSON.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText takes what String gives.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	for _, known := range []Outcome{Passed, Failed, NotChecked} {
+		if known.String() == string(text) {
+			*o = known
+			return nil
+		}
+	}
+	return fmt.Errorf("outcome %.40q: want %q, %q or %q", text, Passed, Failed, NotChecked)
+}
 
 // Check is one rule applied to one object: its stable name, what the rule demands and
 // what was found.

@@ -7,9 +7,9 @@ import "fmt"
 // has already are passed over. It stops at the first bad one with a *HeaderError; those
 // before it stay. Now is the clock in seconds since 1970, 0 to leave it out.
 func (t *Tree) Connect(run []Sealed, now uint32) (Change, error) {
-	oldTip := t.nodes[t.tip].height
+	oldTip := t.nodes.at(t.tip).height
 	fork := oldTip
-	t.proofs.begin(len(t.nodes))
+	t.proofs.begin(t.nodes.end)
 	var err error
 	for len(run) > 0 && err == nil {
 		n := min(len(run), stretch)
@@ -33,7 +33,7 @@ func (t *Tree) changeFrom(fork int32, undo int) Change {
 	}
 	change.Headers = make([]Header, len(moved))
 	for i, n := range moved {
-		change.Headers[i] = t.nodes[n].header
+		change.Headers[i] = t.nodes.at(n).header
 	}
 	if t.rules.AuxPoW != nil {
 		change.Proofs = make([]*AuxPoW, len(moved))
@@ -48,6 +48,9 @@ func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
 	t.batch.hashIDs(run)
 	linked := t.linked(run)
 	t.batch.hashWorks(run[:linked], t.rules.Work)
+	if t.rules.AuxPoW != nil {
+		t.batch.hashRoots(run[:linked])
+	}
 	last := int32(-1) // node of the header before
 	fresh := false    // it was added just now, so that nothing here can build on it yet
 	for i := range run[:linked] {
@@ -58,14 +61,13 @@ func (t *Tree) connectStretch(run []Sealed, now uint32, fork *int32) error {
 				last, fresh = known, false
 				continue
 			}
-			if last < 0 || t.nodes[last].id != prev {
+			if last < 0 || t.nodes.at(last).id != prev {
 				last, _ = t.find(&prev)
 			}
 		}
-		skip := len(t.batch.skip) > 0 && t.batch.skip[i]
-		node, err := t.admit(&run[i], id, &t.batch.works[i], last, now, skip)
+		node, err := t.admit(&run[i], i, last, now)
 		if err != nil {
-			return &HeaderError{Block: Block{Height: t.nodes[last].height + 1, Hash: *id}, Err: err}
+			return &HeaderError{Block: Block{Height: t.nodes.at(last).height + 1, Hash: *id}, Err: err}
 		}
 		last, fresh = node, true
 		*fork = min(*fork, t.consider(node))
@@ -87,9 +89,9 @@ func (t *Tree) linked(run []Sealed) int {
 		if i > 0 && t.batch.ids[i-1] == prev {
 			height++
 		} else if n, ok := t.find(&prev); ok {
-			height = t.nodes[n].height + 1
+			height = t.nodes.at(n).height + 1
 		} else if n, ok := t.find(&t.batch.ids[i]); ok { // genesis and the window's edge have no parent here
-			height = t.nodes[n].height
+			height = t.nodes.at(n).height
 		} else {
 			return i
 		}
@@ -100,14 +102,14 @@ func (t *Tree) linked(run []Sealed) int {
 	return len(run)
 }
 
-// admit judges one header whose parent is a node of the tree and adds it. Skip passes its
-// proof over.
-func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32, skip bool) (int32, error) {
-	height := t.nodes[parent].height + 1
-	deepest := t.nodes[t.tip].height - t.rules.ReorgLimit
+// admit judges one header, at a place in the batch, whose parent is a node of the tree, and
+// adds it.
+func (t *Tree) admit(s *Sealed, at int, parent int32, now uint32) (int32, error) {
+	height := t.nodes.at(parent).height + 1
+	deepest := t.nodes.at(t.tip).height - t.rules.ReorgLimit
 	if height <= deepest {
 		return 0, &CheckError{Name: CheckReorgLimit, Got: fmt.Sprintf("a branch at height %d", height),
-			Want: fmt.Sprintf("at most %d blocks below the tip at %d", t.rules.ReorgLimit, t.nodes[t.tip].height)}
+			Want: fmt.Sprintf("at most %d blocks below the tip at %d", t.rules.ReorgLimit, t.nodes.at(t.tip).height)}
 	}
 	t.cursor.at = parent
 	if err := t.rules.CheckContext(&t.cursor, height, &s.Header, now, nil); err != nil {
@@ -115,26 +117,30 @@ func (t *Tree) admit(s *Sealed, id, work *Hash, parent int32, now uint32, skip b
 	}
 	t.expand(s.Header.Bits())
 	var err error
-	if skip {
+	if len(t.batch.skip) > 0 && t.batch.skip[at] {
 		err = t.checkPromise(s, height)
 	} else {
-		err = t.checkWork(s, height, work)
+		err = t.checkWork(s, height, at)
 	}
 	if err != nil {
 		return 0, err
 	}
-	n := t.add(id, &s.Header, height, parent)
-	n.work.Add(&t.nodes[parent].work, &t.target.work)
+	i, n := t.add(&t.batch.ids[at], &s.Header, height, parent)
+	n.work.Add(&t.nodes.at(parent).work, &t.target.work)
 	if t.rules.AuxPoW != nil {
 		t.proofs.added = append(t.proofs.added, s.Aux)
 	}
-	return int32(len(t.nodes) - 1), nil
+	return i, nil
 }
 
-// checkWork judges a header's own work or, with a proof, that proof and its place over the
-// parent chain.
-func (t *Tree) checkWork(s *Sealed, height int32, work *Hash) error {
-	if err := t.rules.checkWork(s, height, work, &t.target.target, t.target.ok, nil); err != nil {
+// checkWork judges the work of a header at a place in the batch: its own or, with a proof,
+// that proof and its place over the parent chain.
+func (t *Tree) checkWork(s *Sealed, height int32, at int) error {
+	var roots *proofRoots
+	if s.Aux != nil && t.rules.AuxPoW != nil {
+		roots = &t.batch.proofs.roots[at]
+	}
+	if err := t.rules.checkWork(s, height, &t.batch.works[at], roots, &t.target.target, t.target.ok, nil); err != nil {
 		return err
 	}
 	if t.parent != nil && s.Aux != nil && t.rules.AuxPoW.Layer {
@@ -155,9 +161,9 @@ func (t *Tree) checkPromise(s *Sealed, height int32) error {
 // consider makes a new node the tip if its branch has more work, and returns the height
 // up to which the best chain stayed as it was.
 func (t *Tree) consider(i int32) int32 {
-	n := &t.nodes[i]
-	stay := t.nodes[t.tip].height
-	if !n.work.Gt(&t.nodes[t.tip].work) {
+	n := t.nodes.at(i)
+	stay := t.nodes.at(t.tip).height
+	if !n.work.Gt(&t.nodes.at(t.tip).work) {
 		return stay
 	}
 	if n.prev == t.tip {
@@ -168,57 +174,41 @@ func (t *Tree) consider(i int32) int32 {
 	// Walk down to the fork, then put the branch in the place of what was above it.
 	at := i
 	for {
-		b, ok := t.bestAt(t.nodes[at].height)
+		b, ok := t.bestAt(t.nodes.at(at).height)
 		if ok && b == at {
 			break
 		}
-		at = t.nodes[at].prev
+		at = t.nodes.at(at).prev
 	}
-	stay = t.nodes[at].height
+	stay = t.nodes.at(at).height
 	t.best = t.best[:stay-t.base+1]
 	t.best = append(t.best, make([]int32, n.height-stay)...)
-	for at = i; t.nodes[at].height > stay; at = t.nodes[at].prev {
-		t.best[t.nodes[at].height-t.base] = at
+	for at = i; t.nodes.at(at).height > stay; at = t.nodes.at(at).prev {
+		t.best[t.nodes.at(at).height-t.base] = at
 	}
 	t.tip = i
 	return stay
 }
 
-// slack is how many windows of nodes may gather before prune drops all but one.
-const slack = 3
-
-// prune forgets what lies below the window. It runs rarely, and then drops most of what
-// is held, so that its cost a header is small and constant.
+// prune forgets what lies below the window, and branches that fork there. It waits until
+// that is a chunk of nodes or more, so that what is there to do comes in bulk.
 func (t *Tree) prune() {
-	if len(t.nodes) <= slack*int(t.window)+stretch {
+	lowest := t.nodes.at(t.tip).height - t.window
+	if lowest < t.base+nodesPerChunk {
 		return
 	}
-	lowest := t.nodes[t.tip].height - t.window
-	if lowest <= t.base {
-		return
-	}
-	moved := make([]int32, len(t.nodes))
-	kept := t.nodes[:0]
-	for i := range t.nodes {
-		n := t.nodes[i]
-		moved[i] = -1
-		if int32(i) == t.best[lowest-t.base] {
-			n.prev = -1
-		} else if n.height <= lowest || moved[n.prev] < 0 {
-			continue // below the window, or on a branch that forks below it
-		} else {
-			n.prev = moved[n.prev]
-		}
-		moved[i] = int32(len(kept))
-		kept = append(kept, n)
-	}
-	t.nodes = kept
+	root := t.best[lowest-t.base]
+	t.nodes.forgetBelow(root) // what has a lower number cannot build on it
+	t.nodes.at(root).prev = -1
 	t.best = append(t.best[:0], t.best[lowest-t.base:]...)
-	for i := range t.best {
-		t.best[i] = moved[t.best[i]]
-	}
 	t.base = lowest
-	t.tip = moved[t.tip]
 	t.median.valid = false
-	t.index.rebuild(t.nodes)
+	if t.nodes.count() == len(t.best) {
+		return
+	}
+	for i := root + 1; i < t.nodes.end; i++ {
+		if p := t.nodes.at(i).prev; p < root || t.nodes.at(p).height == gone {
+			t.nodes.forget(i)
+		}
+	}
 }

@@ -5,65 +5,81 @@ import "encoding/binary"
 // idIndex finds nodes by block id: a hash table with open addressing whose keys stay in
 // the nodes. An id's low bytes are as good as random already, so they are the hash.
 type idIndex struct {
-	// slots hold node+1 in the lower half and four more bytes of the id in the upper,
-	// so that looking past other ids does not touch their nodes; 0 is free.
+	// slots hold node+1 in the lower half and bytes 4 to 7 of the id in the upper: where to
+	// start looking, and what to compare first, so that nothing but a find that succeeds
+	// touches the nodes. 0 is free.
 	slots []uint64
 	used  int
 }
 
-// key splits an id into where to start looking and what to compare first.
-func (x *idIndex) key(id *Hash) (start int, tag uint64) {
-	k := binary.LittleEndian.Uint64(id[:8])
-	return int(k & uint64(len(x.slots)-1)), k &^ 0xffffffff
-}
+// tagOf returns the upper half of an id's slot.
+func tagOf(id *Hash) uint64 { return uint64(binary.LittleEndian.Uint32(id[4:])) << 32 }
 
-func (x *idIndex) find(id *Hash, nodes []node) (int32, bool) {
-	i, tag := x.key(id)
-	for ; ; i = (i + 1) & (len(x.slots) - 1) {
-		s := x.slots[i]
-		if s == 0 {
+// home returns where the search for a slot's content starts.
+func (x *idIndex) home(slot uint64) int { return int(slot>>32) & (len(x.slots) - 1) }
+
+func (x *idIndex) next(at int) int { return (at + 1) & (len(x.slots) - 1) }
+
+func (x *idIndex) find(id *Hash, s *nodes) (int32, bool) {
+	tag := tagOf(id)
+	for at := x.home(tag); ; at = x.next(at) {
+		slot := x.slots[at]
+		if slot == 0 {
 			return 0, false
 		}
-		if n := int32(uint32(s)) - 1; s&^0xffffffff == tag && nodes[n].id == *id {
+		if n := int32(uint32(slot)) - 1; slot&^0xffffffff == tag && s.at(n).id == *id {
 			return n, true
 		}
 	}
 }
 
 // insert adds node i, which must not be there yet.
-func (x *idIndex) insert(i int32, nodes []node) {
+func (x *idIndex) insert(i int32, id *Hash) {
 	if 2*(x.used+1) > len(x.slots) {
-		x.grow(4 * (x.used + 1))
-		x.rebuild(nodes)
-		return // rebuilt from all nodes, this one included
+		x.grow(2 * len(x.slots))
 	}
-	x.put(i, nodes)
+	x.put(tagOf(id) | uint64(i+1))
 }
 
-func (x *idIndex) put(i int32, nodes []node) {
-	s, tag := x.key(&nodes[i].id)
-	for x.slots[s] != 0 {
-		s = (s + 1) & (len(x.slots) - 1)
+func (x *idIndex) put(slot uint64) {
+	at := x.home(slot)
+	for x.slots[at] != 0 {
+		at = x.next(at)
 	}
-	x.slots[s] = tag | uint64(i+1)
+	x.slots[at] = slot
 	x.used++
 }
 
-// grow makes room for at least n slots, a power of two, and empties the table.
+// remove takes node i out, which must be there. Those behind it that a search would no
+// longer reach move into its place.
+func (x *idIndex) remove(i int32, id *Hash) {
+	slot := tagOf(id) | uint64(i+1)
+	at := x.home(slot)
+	for x.slots[at] != slot {
+		at = x.next(at)
+	}
+	x.used--
+	for behind := x.next(at); x.slots[behind] != 0; behind = x.next(behind) {
+		// It may move if its home is not between the free place and where it is.
+		mask := len(x.slots) - 1
+		if (behind-x.home(x.slots[behind]))&mask >= (behind-at)&mask {
+			x.slots[at], at = x.slots[behind], behind
+		}
+	}
+	x.slots[at] = 0
+}
+
+// grow makes room for at least n slots, a power of two.
 func (x *idIndex) grow(n int) {
 	size := 64
 	for size < n {
 		size *= 2
 	}
-	x.slots = make([]uint64, size)
-	x.used = 0
-}
-
-// rebuild fills the table anew from the nodes.
-func (x *idIndex) rebuild(nodes []node) {
-	clear(x.slots)
-	x.used = 0
-	for i := range nodes {
-		x.put(int32(i), nodes)
+	old := x.slots
+	x.slots, x.used = make([]uint64, size), 0
+	for _, slot := range old {
+		if slot != 0 {
+			x.put(slot)
+		}
 	}
 }

@@ -23,8 +23,7 @@ type Tree struct {
 
 	rules  *Rules
 	parent ParentView // nil: proofs are not linked to a parent chain
-	nodes  []node     // parents before children
-	index  idIndex
+	nodes  nodes
 	best   []int32 // node of the best chain by height-base
 	base   int32
 	tip    int32 // node
@@ -34,14 +33,6 @@ type Tree struct {
 	target targetCache
 	batch  batch
 	proofs proofs
-}
-
-type node struct {
-	id     Hash
-	work   uint256.Int // cumulative, this block included
-	header Header
-	height int32
-	prev   int32 // node; -1 at the window's edge
 }
 
 // targetCache holds what the last bits expand to; most headers repeat them.
@@ -86,22 +77,22 @@ func NewTreeAt(rules *Rules, start []Header, height int32, work uint256.Int) (*T
 	}
 	t := &Tree{rules: rules, base: height, window: rules.Lookback() + rules.ReorgLimit}
 	t.cursor.t = t
-	t.index.grow(2 * len(start))
+	t.nodes.index.grow(2 * len(start))
 	for i := range start {
-		if i > 0 && start[i].Prev() != t.nodes[i-1].id {
+		if i > 0 && start[i].Prev() != t.nodes.at(int32(i)-1).id {
 			return nil, fmt.Errorf("tree of %s: start header %d does not build on the one below it", rules.Name, height+int32(i))
 		}
 		id := start[i].ID()
-		n := t.add(&id, &start[i], height+int32(i), int32(i)-1)
+		_, n := t.add(&id, &start[i], height+int32(i), int32(i)-1)
 		if i == 0 {
 			n.work = work
 		} else {
 			t.expand(start[i].Bits())
-			n.work.Add(&t.nodes[i-1].work, &t.target.work)
+			n.work.Add(&t.nodes.at(n.prev).work, &t.target.work)
 		}
 		t.best = append(t.best, int32(i))
 	}
-	t.tip = int32(len(t.nodes) - 1)
+	t.tip = t.nodes.end - 1
 	t.prune()
 	return t, nil
 }
@@ -115,12 +106,12 @@ func (t *Tree) Upto(id Hash) (*Tree, bool) {
 	}
 	var start []Header
 	first := at
-	for i := at; i >= 0; i = t.nodes[i].prev {
-		start = append(start, t.nodes[i].header)
+	for i := at; i >= 0; i = t.nodes.at(i).prev {
+		start = append(start, t.nodes.at(i).header)
 		first = i
 	}
 	slices.Reverse(start)
-	u, err := NewTreeAt(t.rules, start, t.nodes[first].height, t.nodes[first].work)
+	u, err := NewTreeAt(t.rules, start, t.nodes.at(first).height, t.nodes.at(first).work)
 	if err != nil {
 		return nil, false // a branch of ours always links
 	}
@@ -132,16 +123,15 @@ func (t *Tree) Upto(id Hash) (*Tree, bool) {
 // does not hand on the proofs of blocks that it did not connect itself.
 func (t *Tree) Clone() *Tree {
 	u := *t
-	u.nodes, u.best = slices.Clone(t.nodes), slices.Clone(t.best)
-	u.index.slots = slices.Clone(t.index.slots)
-	u.batch, u.proofs = batch{}, proofs{first: int32(len(t.nodes))}
+	u.nodes, u.best = t.nodes.clone(), slices.Clone(t.best)
+	u.batch, u.proofs = batch{}, proofs{first: t.nodes.end}
 	u.cursor.t = &u
 	return &u
 }
 
 // Blocks returns how many blocks the tree holds, on all branches. Together with the tip
 // it tells whether Connect has added anything.
-func (t *Tree) Blocks() int { return len(t.nodes) }
+func (t *Tree) Blocks() int { return t.nodes.count() }
 
 // LinkTo makes the tree judge merged-mining proofs against the chain whose work they
 // borrow (rules R2 and R4 of layer chains).
@@ -151,10 +141,10 @@ func (t *Tree) LinkTo(parent ParentView) { t.parent = parent }
 func (t *Tree) Rules() *Rules { return t.rules }
 
 // Tip returns the best block.
-func (t *Tree) Tip() Block { return t.nodes[t.tip].block() }
+func (t *Tree) Tip() Block { return t.nodes.at(t.tip).block() }
 
 // Work returns the total work of the best chain.
-func (t *Tree) Work() uint256.Int { return t.nodes[t.tip].work }
+func (t *Tree) Work() uint256.Int { return t.nodes.at(t.tip).work }
 
 // Base returns the lowest height that the tree can still tell about.
 func (t *Tree) Base() int32 { return t.base }
@@ -167,7 +157,7 @@ func (t *Tree) Header(height int32) (Header, bool) {
 	if !ok {
 		return Header{}, false
 	}
-	return t.nodes[i].header, true
+	return t.nodes.at(i).header, true
 }
 
 // Block returns the best chain's block at a height within the window.
@@ -176,7 +166,7 @@ func (t *Tree) Block(height int32) (Block, bool) {
 	if !ok {
 		return Block{}, false
 	}
-	return t.nodes[i].block(), true
+	return t.nodes.at(i).block(), true
 }
 
 // Lookup returns the block with an id, on whatever branch.
@@ -185,7 +175,7 @@ func (t *Tree) Lookup(id Hash) (Block, bool) {
 	if !ok {
 		return Block{}, false
 	}
-	return t.nodes[i].block(), true
+	return t.nodes.at(i).block(), true
 }
 
 // HeaderOf returns the header of the block with an id, on whatever branch.
@@ -194,7 +184,7 @@ func (t *Tree) HeaderOf(id Hash) (Header, bool) {
 	if !ok {
 		return Header{}, false
 	}
-	return t.nodes[i].header, true
+	return t.nodes.at(i).header, true
 }
 
 // WorkAt returns the total work of the branch that ends in a block of the tree.
@@ -203,13 +193,13 @@ func (t *Tree) WorkAt(id Hash) (uint256.Int, bool) {
 	if !ok {
 		return uint256.Int{}, false
 	}
-	return t.nodes[i].work, true
+	return t.nodes.at(i).work, true
 }
 
 // OnBest tells whether a block is on the best chain and within the window.
 func (t *Tree) OnBest(b Block) bool {
 	i, ok := t.bestAt(b.Height)
-	return ok && t.nodes[i].id == b.Hash
+	return ok && t.nodes.at(i).id == b.Hash
 }
 
 // Ancestor returns the block at a height on the branch that ends in id, itself included.
@@ -221,7 +211,7 @@ func (t *Tree) Ancestor(id Hash, height int32) (Block, bool) {
 	if i, ok = t.ancestor(i, height); !ok {
 		return Block{}, false
 	}
-	return t.nodes[i].block(), true
+	return t.nodes.at(i).block(), true
 }
 
 // After returns what the next header on top of the block id must have: its compact
@@ -233,7 +223,7 @@ func (t *Tree) After(id Hash, time uint32) (bits, median uint32, ok bool) {
 		return 0, 0, false
 	}
 	t.cursor.at = i
-	height := t.nodes[i].height + 1
+	height := t.nodes.at(i).height + 1
 	bits, ok = t.rules.RequiredBits(&t.cursor, height, time)
 	if !ok {
 		return 0, 0, false
@@ -248,27 +238,28 @@ func (t *Tree) Locator() []Hash {
 	var ids []Hash
 	step := int32(1)
 	for h := t.Tip().Height; h > t.base; h -= step {
-		ids = append(ids, t.nodes[t.best[h-t.base]].id)
+		ids = append(ids, t.nodes.at(t.best[h-t.base]).id)
 		if len(ids) >= 10 {
 			step *= 2
 		}
 	}
-	return append(ids, t.nodes[t.best[0]].id)
+	return append(ids, t.nodes.at(t.best[0]).id)
 }
 
 // Tips returns the last block of every branch in the window, the best one first, the
 // others in the order in which they were seen.
 func (t *Tree) Tips() []Block {
-	inner := make([]bool, len(t.nodes))
-	for i := range t.nodes {
-		if p := t.nodes[i].prev; p >= 0 {
-			inner[p] = true
+	first := t.nodes.first
+	inner := make([]bool, t.nodes.end-first)
+	for i := first; i < t.nodes.end; i++ {
+		if n := t.nodes.at(i); n.height != gone && n.prev >= 0 {
+			inner[n.prev-first] = true
 		}
 	}
 	tips := []Block{t.Tip()}
-	for i := range t.nodes {
-		if !inner[i] && int32(i) != t.tip {
-			tips = append(tips, t.nodes[i].block())
+	for i := first; i < t.nodes.end; i++ {
+		if n := t.nodes.at(i); n.height != gone && !inner[i-first] && i != t.tip {
+			tips = append(tips, n.block())
 		}
 	}
 	return tips
@@ -282,11 +273,11 @@ func (t *Tree) bestAt(height int32) (int32, bool) {
 	return t.best[i], true
 }
 
-func (t *Tree) find(id *Hash) (int32, bool) { return t.index.find(id, t.nodes) }
+func (t *Tree) find(id *Hash) (int32, bool) { return t.nodes.find(id) }
 
 // ancestor returns the node at a height on the branch that ends in node i.
 func (t *Tree) ancestor(i, height int32) (int32, bool) {
-	n := &t.nodes[i]
+	n := t.nodes.at(i)
 	if height > n.height || height < t.base {
 		return 0, false
 	}
@@ -297,7 +288,7 @@ func (t *Tree) ancestor(i, height int32) (int32, bool) {
 		if i = n.prev; i < 0 {
 			return 0, false
 		}
-		n = &t.nodes[i]
+		n = t.nodes.at(i)
 	}
 	return i, true
 }
@@ -314,7 +305,7 @@ func (b *branch) At(height int32) (Point, bool) {
 	if !ok {
 		return Point{}, false
 	}
-	h := &b.t.nodes[i].header
+	h := &b.t.nodes.at(i).header
 	return Point{Time: h.Time(), Bits: h.Bits()}, true
 }
 
@@ -329,12 +320,12 @@ type medianCache struct {
 // medianTime is MedianTime for a node's own height, remembering where it was.
 func (b *branch) medianTime(height int32) (uint32, bool) {
 	t, c := b.t, &b.t.median
-	if t.nodes[b.at].height != height || height < medianSpan {
+	if t.nodes.at(b.at).height != height || height < medianSpan {
 		return medianTime(b, height)
 	}
-	if c.valid && c.at == t.nodes[b.at].prev {
+	if c.valid && c.at == t.nodes.at(b.at).prev {
 		if old, ok := t.ancestor(b.at, height-medianSpan); ok {
-			c.slide(t.nodes[old].header.Time(), t.nodes[b.at].header.Time())
+			c.slide(t.nodes.at(old).header.Time(), t.nodes.at(b.at).header.Time())
 			c.at = b.at
 		}
 	}
@@ -375,14 +366,8 @@ func (t *Tree) expand(bits uint32) {
 }
 
 // add makes a node for a header on top of node prev; its work is for the caller to fill.
-func (t *Tree) add(id *Hash, h *Header, height, prev int32) *node {
-	i := len(t.nodes)
-	if i == cap(t.nodes) {
-		t.nodes = slices.Grow(t.nodes, i+1)
-	}
-	t.nodes = t.nodes[:i+1]
-	n := &t.nodes[i]
-	n.id, n.header, n.height, n.prev = *id, *h, height, prev
-	t.index.insert(int32(i), t.nodes)
-	return n
+func (t *Tree) add(id *Hash, h *Header, height, prev int32) (int32, *node) {
+	i, n := t.nodes.add(id)
+	n.header, n.height, n.prev = *h, height, prev
+	return i, n
 }

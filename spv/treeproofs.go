@@ -22,9 +22,9 @@ type proofs struct {
 }
 
 // begin forgets the proofs of the last Connect.
-func (p *proofs) begin(first int) {
+func (p *proofs) begin(first int32) {
 	clear(p.added)
-	p.first, p.added = int32(first), p.added[:0]
+	p.first, p.added = first, p.added[:0]
 }
 
 // proofOf returns the proof of a node, nil if it has none or it is no longer at hand.
@@ -33,7 +33,7 @@ func (t *Tree) proofOf(i int32) *AuxPoW {
 	if i >= p.first {
 		return p.added[i-p.first]
 	}
-	raw, ok := p.kept[t.nodes[i].id]
+	raw, ok := p.kept[t.nodes.at(i).id]
 	if !ok {
 		return nil
 	}
@@ -63,17 +63,17 @@ func (t *Tree) keepProofs() {
 			p.kept = map[Hash][]byte{}
 		}
 		raw := aux.Append(make([]byte, 0, aux.size()))
-		p.kept[t.nodes[i].id] = raw
+		p.kept[t.nodes.at(i).id] = raw
 		p.bytes += len(raw)
 	}
-	p.begin(len(t.nodes))
+	p.begin(t.nodes.end)
 }
 
 // settled tells that a node is on the best chain and deep below its tip.
 func (t *Tree) settled(i int32) bool {
-	height := t.nodes[i].height
+	height := t.nodes.at(i).height
 	best, ok := t.bestAt(height)
-	return ok && best == i && height <= t.nodes[t.tip].height-proofDepth
+	return ok && best == i && height <= t.nodes.at(t.tip).height-proofDepth
 }
 
 // size returns how many bytes Append adds, or a few more.

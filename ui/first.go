@@ -77,6 +77,7 @@ func (f *firstRun) begin() {
 	f.forget()
 	f.pages = nil
 	f.stack = f.ui.program.Config().Stack
+	f.ui.node.ask()
 	f.open(f.welcome())
 }
 
@@ -105,6 +106,7 @@ func (f *firstRun) end() {
 	show(f.content, false)
 	show(f.ui.frame.content, true)
 	f.ui.frame.open(f.ui.frame.at)
+	f.ui.fillWanted()
 }
 
 // refresh is told of every change; the pages show none.
@@ -184,7 +186,11 @@ func (f *firstRun) stackPage() question {
 		for _, st := range g.Stacks {
 			root := st.Strata[len(st.Strata)-1]
 			row := newStratumRow(root, func() { f.follow(root.Name) })
-			rows = append(rows, newPanel(stack(0, row, caption(f.ui.texts.Above(st)))))
+			under := caption(f.ui.texts.Above(st))
+			if f.ui.node.comesWith(root.Name) {
+				under.SetText(under.Text + " " + f.ui.t("Its node comes with this program and starts with the wallet, mining for it."))
+			}
+			rows = append(rows, newPanel(stack(0, row, under)))
 		}
 	}
 	return question{title: f.ui.t("Which chains?"),
@@ -310,6 +316,7 @@ func (f *firstRun) finish(w app.Wallet) {
 		}
 		f.end()
 		f.ui.frame.open(overviewAt)
+		f.ui.node.startFirst()
 	})
 }
 

@@ -16,7 +16,9 @@ const (
 	sendAt
 	activityAt
 	coinsAt
+	settleAt
 	layersAt
+	nodeAt
 	verifyAt
 	settingsAt
 	moreAt
@@ -56,12 +58,12 @@ type frame struct {
 
 func newFrame(u *UI) *frame {
 	f := &frame{ui: u}
-	names := []string{u.t("Overview"), u.t("Receive"), u.t("Send"), u.t("Activity"), u.t("Coins"), u.t("Layers"), u.t("Verify"),
-		u.t("Settings"), u.t("More")}
+	names := []string{u.t("Overview"), u.t("Receive"), u.t("Send"), u.t("Activity"), u.t("Coins"), u.t("Settle"), u.t("Layers"), u.t("Node"),
+		u.t("Verify"), u.t("Settings"), u.t("More")}
 	icons := []fyne.Resource{base.HomeIcon(), base.DownloadIcon(), base.MailSendIcon(), base.HistoryIcon(),
-		base.GridIcon(), strataIcon,
+		base.GridIcon(), settleIcon, strataIcon, base.ComputerIcon(),
 		base.ConfirmIcon(), base.SettingsIcon(), base.MenuIcon()}
-	f.screens = []screen{u.overview, u.receive, u.send, u.activity, u.coins, u.layers, u.verify, u.settings,
+	f.screens = []screen{u.overview, u.receive, u.send, u.activity, u.coins, u.settle, u.layers, u.node, u.verify, u.settings,
 		newMoreScreen(u, f, names, icons)}
 	for _, style := range []navStyle{railWords, railIcons, barItem} {
 		var items []*navItem
@@ -120,6 +122,9 @@ func (u *UI) status() (line, alarm string) {
 		return u.t("No chain is followed."), ""
 	default:
 		status := u.texts.Status(s.chains)
+		if len(s.alarms) > 0 {
+			status.Alarm = u.texts.Alarm(&s.alarms[0], s.title(s.alarms[0].Chain)).Title
+		}
 		if w := s.wallet(); w != nil && w.Trouble != "" {
 			status.Alarm = w.Trouble
 		}

@@ -5,6 +5,12 @@ import (
 	base "fyne.io/fyne/v2/theme"
 )
 
+// settleIcon is two arrows between two lines, in the colour of the text around.
+var settleIcon fyne.Resource = base.NewThemedResource(fyne.NewStaticResource("settle.svg", []byte(
+	`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24" fill="#000000">`+
+		`<path d="M2 2h20v2H2Z"/><path d="M2 20h20v2H2Z"/>`+
+		`<path d="M7 6 11 11H8.2V18H5.8V11H3Z"/><path d="M17 18 13 13h2.8V6h2.4v7H21Z"/></svg>`)))
+
 // strataIcon is three layers, in the colour of the text around.
 var strataIcon fyne.Resource = base.NewThemedResource(fyne.NewStaticResource("strata.svg", []byte(
 	`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24" fill="#000000">`+

@@ -14,7 +14,7 @@ type language struct {
 	code, name string // name in the language itself
 }
 
-var languages = []language{{"en", "English"}, {"de", "Deutsch"}}
+var languages = []language{{"en", "English"}, {"es", "Espa\u00f1ol"}, {"de", "Deutsch"}, {"fr", "Fran\u00e7ais"}, {"zh", "\u4e2d\u6587 (Chinese)"}}
 
 // translate returns the texts of a language; an empty or unknown code means the desktop's,
 // else English.

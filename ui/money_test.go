@@ -11,6 +11,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/ui/present"
 )
 
 // money is a Backend in memory. It is what the screens are shown, not a wallet: amounts are
@@ -41,10 +42,18 @@ type money struct {
 	restored  string
 	config    Config
 	ran       []string
-	drafts    int
-	payments  []app.Payment
-	splits    []app.SplitRequest
-	combines  []app.CombineRequest
+	node      present.Node
+
+	journeys    int // deposits, withdrawals and swaps, of each so many
+	deposits    []app.DepositRequest
+	withdrawals []app.WithdrawalRequest
+	offers      []app.SwapRequest
+	drafts      int
+	payments    []app.Payment
+	splits      []app.SplitRequest
+	combines    []app.CombineRequest
+	alarms      []app.ChainAlarm
+	attackers   []float64
 }
 
 var (
@@ -119,6 +128,10 @@ func (m *money) Open(_ context.Context, c Config) (app.Backend, error) {
 	}
 	m.config = c
 	return m, nil
+}
+
+func (m *money) Node(ctx context.Context) (present.Node, error) {
+	return m.node, m.call(ctx, "Node")
 }
 
 // app.Wallets and app.Keys

@@ -24,6 +24,7 @@ type overviewScreen struct {
 	under    *widget.Label
 	sync     *widget.Label
 	alarm    *widget.Label
+	alarms   *alarmStrip
 	trouble  *progress
 	holds    []*holdRow
 	holdList *fyne.Container
@@ -38,11 +39,12 @@ func newOverviewScreen(u *UI) *overviewScreen {
 	s.total = canvas.NewText(u.t("not known yet"), nil)
 	s.total.TextSize, s.total.TextStyle.Bold = totalSize, true
 	s.alarm.Importance = widget.WarningImportance
+	s.alarms = newAlarmStrip(u)
 	s.trouble = newProgress(u, nil)
 	s.holdList = container.New(&column{gap: 4})
 	s.pending, s.recent = newPaymentCard(u, u.t("Pending")), newPaymentCard(u, u.t("Recent"))
 	head := stack(-overlap/2, inset(newFitText(s.total)), s.under, s.sync, s.alarm)
-	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, head, s.trouble.content, newPanel(s.holdList),
+	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, s.alarms.content, head, s.trouble.content, newPanel(s.holdList),
 		s.pending.panel, s.recent.panel))
 	s.scroll = scroll
 	s.trouble.onChange = func() { page.Refresh() }
@@ -73,6 +75,10 @@ func (s *overviewScreen) refresh(c change) {
 	s.bar.refresh()
 	line, alarm := s.ui.status()
 	s.sync.SetText(line)
+	s.alarms.set(s.ui.session.alarms)
+	if len(s.alarms.content.Objects) > 0 && alarm == s.alarms.cards[0].title.Text {
+		alarm = "" // it stands above
+	}
 	setText(s.alarm, alarm)
 	if !s.gate.refresh() {
 		return

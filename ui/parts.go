@@ -70,6 +70,11 @@ func stack(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(&column{gap: gap}, objects...)
 }
 
+// wordyCheck puts words that may take several lines beside a check, whose own do not break.
+func wordyCheck(check *widget.Check, text string) fyne.CanvasObject {
+	return container.New(&iconLeft{size: 20}, check, body(text))
+}
+
 // inset aligns a control with the text of labels.
 func inset(o fyne.CanvasObject) fyne.CanvasObject {
 	return container.New(layout.NewCustomPaddedLayout(0, 0, 8, 8), o)

@@ -25,6 +25,7 @@ type paymentPage struct {
 	picture  *picture
 	label    *field
 	actions  *fyne.Container
+	safety   *safety
 	progress *progress
 
 	id     spv.Hash
@@ -41,9 +42,12 @@ func newPaymentPage(u *UI, onBack func()) *paymentPage {
 	p.actions = container.New(&column{gap: 4})
 	p.picture = newPicture(p.colour)
 	p.progress = newProgress(u, func() { p.page.Refresh() })
+	p.safety = newSafety(u)
 	name := container.NewBorder(nil, nil, nil, widget.NewButton(u.t("Keep the label"), p.rename), p.label)
 	p.page, _ = scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(returns), p.title,
-		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actions))
+		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actions,
+		p.safety.panel))
+	p.safety.onChange = func() { p.page.Refresh() }
 	p.review = newReview(u)
 	p.review.content.Hide()
 	p.content = newFill(p.page, p.review.content)
@@ -68,11 +72,18 @@ func (p *paymentPage) open(id spv.Hash) {
 	p.actions.Objects = nil
 	p.picture.Hide()
 	p.progress.clear()
-	p.refresh()
+	p.safety.open(id)
+	p.ask()
 }
 
-// refresh asks for the payment anew.
+// refresh asks for the payment and its risk anew.
 func (p *paymentPage) refresh() {
+	p.ask()
+	p.safety.refresh()
+}
+
+// ask asks for the payment.
+func (p *paymentPage) ask() {
 	if p.stop != nil {
 		p.stop()
 	}
@@ -103,6 +114,7 @@ func (p *paymentPage) show(t *app.Transaction) {
 			p.actions.Objects = append(p.actions.Objects, inset(button))
 		}
 	}
+	show(p.safety.tools, t.Block != nil)
 	p.page.Refresh()
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -178,6 +179,22 @@ func (s *receiveScreen) confirm() {
 		}
 		return nil
 	}), func(nothing) { s.ui.reload(nil) })
+}
+
+// compareClipboard looks, when the window comes to the front, whether an address that was
+// copied has become one that only looks like it.
+func (s *receiveScreen) compareClipboard() {
+	if s.shown.Address == "" || !s.content.Visible() {
+		return
+	}
+	held := strings.TrimSpace(s.ui.app.Clipboard().Content())
+	if _, rest, ok := strings.Cut(held, ":"); ok { // a request
+		held, _, _ = strings.Cut(rest, "?")
+	}
+	if present.LookAlike(s.shown.Address, held) {
+		s.progress.warn(s.ui.t("The clipboard holds an address that only looks like this one: {{.Address}}", map[string]any{"Address": held}),
+			s.ui.t("Another program may change addresses that are copied. Do not paste it; let the payer read the code."))
+	}
 }
 
 // put copies a text and reads it back: programs are known that put another address there.

@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/ui/present"
 	"github.com/layeredpow/lamina/ui/theme"
 )
 
@@ -32,13 +33,16 @@ type review struct {
 	progress *progress
 	after    *widget.Button
 
+	notes  *widget.Label // said before the password
 	draft  app.Draft
 	onBack func()
 	onSent func(app.Sent)
+	sign   func(context.Context, app.SendRequest) (app.Funding, error) // instead of sending; nil: it is sent
+	signed func(app.Funding)
 }
 
 func newReview(u *UI) *review {
-	r := &review{ui: u, rows: newRows(), warnings: container.New(&column{gap: 4})}
+	r := &review{ui: u, rows: newRows(), warnings: container.New(&column{gap: 4}), notes: body("")}
 	r.picture = newPicture(func() color.Color { return u.layerColour(r.draft.Chain) })
 	r.password = newPasswordAsk(u, func() { r.start() })
 	r.send = widget.NewButtonWithIcon("", base.MailSendIcon(), r.start)
@@ -46,7 +50,7 @@ func newReview(u *UI) *review {
 	r.returns = widget.NewButtonWithIcon(u.t("Change it"), base.NavigateBackIcon(), r.leave)
 	r.after = widget.NewButton(u.t("Done"), r.leave)
 	r.progress = newProgress(u, nil)
-	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.warnings, r.password.content, inset(r.send)))
+	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.notes, r.warnings, r.password.content, inset(r.send)))
 	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(r.returns),
 		heading(u.t("Look at it before it goes")), r.card,
 		r.progress.content, container.NewHBox(r.after)))
@@ -60,7 +64,8 @@ func (r *review) relayout() { r.content.Refresh() }
 
 // open shows a draft. onBack ends the page; onSent is called when it was sent, before that.
 func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
-	r.draft, r.onBack, r.onSent = d, onBack, onSent
+	r.draft, r.onBack, r.onSent, r.sign, r.signed = d, onBack, onSent, nil, nil
+	setText(r.notes, "")
 	r.picture.set(r.ui.texts.Flow(&d))
 	r.rows.set(r.ui.texts.Review(&d))
 	r.send.SetText(r.ui.texts.SendWord(&d))
@@ -81,6 +86,19 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 	r.allow()
 	r.scroll.ScrollToTop()
 	r.relayout()
+}
+
+// settle says, after open, what a settlement's draft brings about and whom it relies on.
+func (r *review) settle(rows []present.Row, notes, word string) {
+	r.rows.set(rows)
+	setText(r.notes, notes)
+	r.send.SetText(word)
+	r.relayout()
+}
+
+// signs has the draft signed, after open, instead of sent; done gets what was signed.
+func (r *review) signs(sign func(context.Context, app.SendRequest) (app.Funding, error), done func(app.Funding)) {
+	r.sign, r.signed = sign, done
 }
 
 // allow lets send what nothing stands against.
@@ -105,6 +123,19 @@ func (r *review) start() {
 		request.Consent = append(request.Consent, w.Concern)
 	}
 	unlock := r.password.take(d.Wallet)
+	if r.sign != nil {
+		sign := r.sign
+		attempt(r.progress, r.ui.t("Signing, and keeping it on disk\u2026"), func(ctx context.Context) (app.Funding, error) {
+			defer unlock.wipe()
+			password, err := unlock.open(ctx, b)
+			if err != nil {
+				return app.Funding{}, err
+			}
+			request.Password = password
+			return sign(ctx, request)
+		}, r.signed)
+		return
+	}
 	attempt(r.progress, r.ui.t("Signing, keeping it on disk, then telling the network\u2026"),
 		func(ctx context.Context) (app.Sent, error) {
 			defer unlock.wipe()

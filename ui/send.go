@@ -137,10 +137,14 @@ func (s *sendScreen) recipientChanged() {
 	type answer struct {
 		request app.PaymentRequest
 		facts   app.AddressFacts
+		like    string // known address that it could be mistaken for
 	}
 	s.asking = later(s.ui, func(ctx context.Context) (a answer, err error) {
 		if a.request, err = b.ParseURI(ctx, p.Chain, text); err == nil {
 			a.facts, err = b.LookUp(ctx, p, a.request.Address)
+		}
+		if err == nil && a.facts.Ours == nil {
+			a.like, err = likeKnown(ctx, b, p, a.request.Address)
 		}
 		return a, err
 	}, func(a answer, err error) {
@@ -149,7 +153,13 @@ func (s *sendScreen) recipientChanged() {
 			s.relayout()
 			return
 		}
+		s.hint.Importance = widget.LowImportance
 		setText(s.hint, s.ui.texts.Recipient(&a.facts))
+		if a.like != "" {
+			s.hint.Importance = widget.DangerImportance
+			setText(s.hint, s.ui.t("This is not {{.Known}}, which you know: only its ends are alike. Somebody may want to be paid in its place. Compare every letter.",
+				map[string]any{"Known": a.like}))
+		}
 		if a.request.Amount != nil {
 			s.amount.SetText(s.ui.texts.Plain(*a.request.Amount, s.ui.session.unit()))
 		}

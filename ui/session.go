@@ -18,8 +18,9 @@ type session struct {
 	backend app.Backend // nil: not open
 	wallets []app.Wallet
 	chains  []app.ChainState
-	purse   app.Purse // empty: no wallet
-	loaded  bool      // wallets and chains were asked for once
+	alarms  []app.ChainAlarm // that are on
+	purse   app.Purse        // empty: no wallet
+	loaded  bool             // wallets and chains were asked for once
 	trouble *present.Problem
 	end     func() // ends the listening
 }
@@ -82,12 +83,15 @@ func (u *UI) leave() {
 	u.session = session{}
 }
 
-// ask asks for wallets and chains.
+// ask asks for wallets, chains and alarms.
 func (s *session) ask(ctx context.Context) (err error) {
 	if s.wallets, err = s.backend.ListWallets(ctx); err != nil {
 		return err
 	}
-	s.chains, err = s.backend.ListChains(ctx)
+	if s.chains, err = s.backend.ListChains(ctx); err != nil {
+		return err
+	}
+	s.alarms, err = s.backend.Alarms(ctx)
 	s.loaded = err == nil
 	return err
 }
@@ -218,9 +222,12 @@ func (u *UI) happened(b app.Backend, batch []app.Event) {
 		switch e.Kind {
 		case app.EventSync:
 			c |= syncChanged
+		case app.EventAlarm:
+			c |= syncChanged
+			u.notifyAlarm(e.Alarm)
 		case app.EventWallet:
 			c |= walletsChanged
-		case app.EventSeen, app.EventConfirmed, app.EventReorged, app.EventChanged:
+		case app.EventSeen, app.EventConfirmed, app.EventReorged, app.EventChanged, app.EventSettle:
 			c |= moneyChanged
 			u.notify(&e)
 		}
@@ -234,8 +241,8 @@ func (u *UI) happened(b app.Backend, batch []app.Event) {
 		if err != nil || u.session.backend != b {
 			return // the next event asks again
 		}
-		same := sameChains(u.session.chains, s.chains)
-		u.session.wallets, u.session.chains, u.session.loaded = s.wallets, s.chains, true
+		same := sameChains(u.session.chains, s.chains) && sameAlarms(u.session.alarms, s.alarms)
+		u.session.wallets, u.session.chains, u.session.alarms, u.session.loaded = s.wallets, s.chains, s.alarms, true
 		u.choose()
 		if same {
 			c &^= syncChanged // the loops report even when nothing moves
@@ -256,7 +263,7 @@ func sameChains(a, b []app.ChainState) bool {
 
 // notify tells the desktop of money that comes in.
 func (u *UI) notify(e *app.Event) {
-	if e.Row == nil || e.Row.Amount <= 0 || e.Row.Ours || e.Kind == app.EventChanged {
+	if e.Row == nil || e.Row.Amount <= 0 || e.Row.Ours || e.Row.Coinbase || e.Kind == app.EventChanged {
 		return
 	}
 	unit := app.Unit{}
@@ -272,6 +279,7 @@ func (u *UI) changed(c change) {
 	u.frame.setStatus()
 	u.first.refresh()
 	u.frame.screens[u.frame.at].refresh(c)
+	u.fillWanted()
 }
 
 // reload asks for wallets and chains after an action that changed them.
@@ -280,7 +288,7 @@ func (u *UI) reload(then func()) {
 	next := session{backend: b}
 	run(u, func(ctx context.Context) (*session, error) { return &next, next.ask(ctx) }, func(s *session, err error) {
 		if err == nil && u.session.backend == b {
-			u.session.wallets, u.session.chains = s.wallets, s.chains
+			u.session.wallets, u.session.chains, u.session.alarms = s.wallets, s.chains, s.alarms
 			u.choose()
 		}
 		u.changed(allChanged)

@@ -27,11 +27,12 @@ type settingsScreen struct {
 func newSettingsScreen(u *UI) *settingsScreen {
 	s := &settingsScreen{ui: u}
 	looks := newPanel(stack(gap/2, strong(u.t("Appearance")), inset(s.newTheme()), asked(u.t("Amounts"),
-		s.newUnits()), asked(u.t("Language, from the next start on"), s.newLanguage())))
+		s.newUnits()), asked(u.t("Language, from the next start on"), s.newLanguage()),
+		caption(u.t("Chinese is written with a font of your system. Where none has its letters, boxes are shown: install one, such as Noto Sans CJK."))))
 	s.wallet, s.network = newWalletCard(u), newNetworkCard(u)
 	keys := newPanel(stack(0, strong(u.t("Keyboard")),
 		body(u.t("Tab and Shift+Tab move on, Enter and space press, arrows choose, Escape goes back.")),
-		body(u.t("Ctrl+1 to Ctrl+8 open the pages, Ctrl+F searches payments, Ctrl+L locks the wallets, Ctrl+O opens a file to verify."))))
+		body(u.t("Ctrl+1 to Ctrl+9 and Ctrl+0 open the pages, Ctrl+F searches payments, Ctrl+L locks the wallets, Ctrl+O opens a file to verify."))))
 	about := u.t("Version {{.Version}}", map[string]any{"Version": u.app.Metadata().Version})
 	product := newPanel(stack(0, strong("Lamina"),
 		body(u.t("A wallet for layered proof of work. It verifies headers, merged-mining proofs and payments itself, and talks to peers of the chains alone.")), caption(about)))
@@ -167,7 +168,7 @@ func (n *networkCard) refresh() {
 
 // config returns what the card says.
 func (n *networkCard) config() (Config, string) {
-	c := Config{Proxy: strings.TrimSpace(n.proxy.Text), Offline: n.offline.Checked, Peers: map[string][]string{}}
+	c := Config{Node: n.ui.program.Config().Node, Proxy: strings.TrimSpace(n.proxy.Text), Offline: n.offline.Checked, Peers: map[string][]string{}}
 	if i := n.stack.SelectedIndex(); i >= 0 {
 		c.Stack = n.stacks[i]
 	}

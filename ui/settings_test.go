@@ -75,7 +75,7 @@ func TestSettingsOfNetwork(t *testing.T) {
 	b.tap("Apply")
 	b.pump()
 	b.wantShown("In use now.")
-	if fmt.Sprint(m.config) != "{dev map[dev:[127.0.0.1:18444]] 127.0.0.1:9050 true}" {
+	if fmt.Sprint(m.config) != "{dev map[dev:[127.0.0.1:18444]] 127.0.0.1:9050 true <nil>}" {
 		t.Errorf("opened with %v", m.config)
 	}
 }

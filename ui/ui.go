@@ -40,6 +40,8 @@ type Program interface {
 	// Open opens the folder; what is open is closed first, and its calls end. If the folder
 	// can be opened, the Config is kept for the next start.
 	Open(ctx context.Context, c Config) (app.Backend, error)
+	// Node tells how the bundled full node is.
+	Node(ctx context.Context) (present.Node, error)
 }
 
 // Config says what is followed, and how.
@@ -48,6 +50,7 @@ type Config struct {
 	Peers   map[string][]string `json:"peers,omitempty"` // by chain: host:port
 	Proxy   string              `json:"proxy,omitempty"` // host:port of a SOCKS5 proxy
 	Offline bool                `json:"offline,omitempty"`
+	Node    *NodeOrder          `json:"node,omitempty"` // the bundled full node runs so; nil: it does not
 }
 
 //go:embed translations
@@ -72,13 +75,17 @@ type UI struct {
 	send     *sendScreen
 	activity *activityScreen
 	coins    *coinsScreen
+	settle   *settleScreen
+	node     *nodeScreen
 
 	session session
+	wanted  string                 // payment request from outside that waits for a wallet; empty: none
 	dialog  interface{ Dismiss() } // the one that is open; nil: none
 
 	do      func(func())  // runs a function on the UI goroutine
 	pending int           // actions that have not reported yet
 	delay   time.Duration // between the last key and what is worked out from the text
+	pause   time.Duration // between two looks at what does not tell by itself; 0: it is looked at once
 	ctx     context.Context
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -95,7 +102,7 @@ const (
 // New builds the window and its screens once, and opens the data folder if a stack was
 // chosen before. Show shows the window.
 func New(a fyne.App, r Rules, p Program) *UI {
-	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond}
+	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond, pause: 2 * time.Second}
 	u.words = translate(a.Preferences().String(languageKey))
 	u.texts = present.New(u.words)
 	u.texts.SetStyle(u.style())
@@ -110,6 +117,8 @@ func New(a fyne.App, r Rules, p Program) *UI {
 	u.send = newSendScreen(u)
 	u.activity = newActivityScreen(u)
 	u.coins = newCoinsScreen(u)
+	u.settle = newSettleScreen(u)
+	u.node = newNodeScreen(u)
 	u.frame = newFrame(u)
 	u.first = newFirstRun(u)
 	u.window.SetContent(newFill(u.frame.content, u.first.content))
@@ -121,6 +130,7 @@ func New(a fyne.App, r Rules, p Program) *UI {
 		}
 	})
 	u.addKeys()
+	a.Lifecycle().SetOnEnteredForeground(u.receive.compareClipboard)
 	return u
 }
 
@@ -180,7 +190,8 @@ func (u *UI) keys() []key {
 		}}
 	}
 	var all []key
-	for at, name := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8} {
+	for at, name := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8, fyne.Key9,
+		fyne.Key0}[:moreAt] {
 		all = append(all, control(name, func() { u.frame.open(at) }))
 	}
 	return append(all,

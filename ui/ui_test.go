@@ -115,7 +115,7 @@ func newMoneyBench(t *testing.T, size fyne.Size, f *fake, m *money) *bench {
 	b := &bench{t: t, money: m, queue: make(chan func(), 1000)}
 	b.UI = New(test.NewTempApp(t), f, m)
 	b.do = func(f func()) { b.queue <- f }
-	b.delay = 0
+	b.delay, b.pause = 0, 0
 	b.window.Resize(size)
 	t.Cleanup(b.Close)
 	return b
@@ -205,6 +205,18 @@ func (b *bench) tap(text string) {
 	test.Tap(found)
 }
 
+// press presses a key together with Ctrl.
+func (b *bench) press(name fyne.KeyName) {
+	b.t.Helper()
+	for _, k := range b.keys() {
+		if k.shortcut.KeyName == name {
+			b.shortcut(k.shortcut)
+			return
+		}
+	}
+	b.t.Fatalf("Ctrl+%s is no shortcut", name)
+}
+
 // wantWhole checks that no visible text is cut off or leaves the window at its sides.
 func (b *bench) wantWhole() {
 	b.t.Helper()
@@ -227,10 +239,10 @@ func (b *bench) wantWhole() {
 }
 
 func TestFrameFitsAPhone(t *testing.T) {
-	for _, language := range []string{"en", "de"} {
-		t.Run(language, func(t *testing.T) {
-			t.Setenv("LC_ALL", map[string]string{"en": "C", "de": "de_DE.UTF-8"}[language])
-			t.Setenv("LANGUAGE", language)
+	for _, l := range languages {
+		t.Run(l.code, func(t *testing.T) {
+			t.Setenv("LC_ALL", l.code+"_"+strings.ToUpper(l.code)+".UTF-8")
+			t.Setenv("LANGUAGE", l.code)
 			b := newBench(t, phone, nil)
 			for at, s := range b.frame.screens {
 				if m := s.object().MinSize(); m.Width > phone.Width {
@@ -247,7 +259,7 @@ func TestFrameFitsAPhone(t *testing.T) {
 			b.layers.open("dogecoin")
 			b.frame.open(layersAt)
 			b.wantWhole()
-			if language == "de" {
+			if l.code == "de" {
 				b.wantShown("Schwierigkeit", "Ab Block 0")
 			}
 		})

@@ -316,16 +316,16 @@ func TestVerifyLongPasteIsHeld(t *testing.T) {
 
 func TestShortcuts(t *testing.T) {
 	b := newBench(t, desk, nil)
-	for i, k := range b.keys()[:8] {
+	for i, k := range b.keys()[:moreAt] {
 		b.frame.open(layersAt)
 		b.verify.form.entry.TypedShortcut(k.shortcut) // while the entry has the focus
 		if b.frame.at != i {
 			t.Errorf("%s: at %d, want %d", k.shortcut.ShortcutName(), b.frame.at, i)
 		}
 	}
-	b.shortcut(b.keys()[9].shortcut)
+	b.press(fyne.KeyReturn)
 	b.wantShown("Nothing to verify yet")
-	b.shortcut(b.keys()[8].shortcut)
+	b.press(fyne.KeyO)
 	if b.window.Canvas().Overlays().Top() == nil {
 		t.Error("no file dialog is open")
 	}

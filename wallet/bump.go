@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/selection"
 )
@@ -51,6 +52,14 @@ func (c *Chain) Cancel(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.R
 	return c.replace(e, r, rng)
 }
 
+// NoReplacement says why transactions of a chain cannot be replaced; empty if they can.
+func NoReplacement(p *chains.Params) string {
+	if !p.Policy.NoReplacement {
+		return ""
+	}
+	return "nodes of " + p.Title + " keep the first of two payments, whatever the other pays: a child can pay for it (cpfp)"
+}
+
 // replaceable returns a transaction that we can and may replace.
 func (c *Chain) replaceable(id spv.Hash) (*entry, error) {
 	e, ok := c.txs[id]
@@ -61,6 +70,8 @@ func (c *Chain) replaceable(id spv.Hash) (*entry, error) {
 		return nil, fmt.Errorf("transaction %s: confirmed in block %s", id, e.block)
 	case !e.active:
 		return nil, fmt.Errorf("transaction %s: counts no more", id)
+	case c.params.Policy.NoReplacement:
+		return nil, fmt.Errorf("transaction %s: %s", id, NoReplacement(c.params))
 	}
 	row := c.row(e)
 	if !row.FeeKnown {

@@ -33,12 +33,15 @@ type options struct {
 	folder  string
 	peers   map[string][]string // by chain
 	version bool
+	request string // payment request; empty: none
 }
 
 const usage = `lamina-desktop is the wallet with a window: it follows the chains of a stack, keeps wallets,
-receives and sends, and verifies headers, merged-mining proofs and blocks.
+receives and sends, and verifies headers, merged-mining proofs and blocks. A payment request is
+filled in for you to look at, in the window that is open already if there is one.
 
   lamina-desktop
+  lamina-desktop SCHEME:ADDRESS?amount=1.5
   lamina-desktop --data-dir ~/lamina-test --connect CHAIN=127.0.0.1:18444
 
 `
@@ -73,12 +76,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
-	if set.NArg() > 0 {
-		err := fmt.Errorf("argument %q: want flags only", set.Arg(0))
-		fmt.Fprintf(stderr, "lamina-desktop: %v\n", err)
-		return o, err
+	var err error
+	switch o.request = set.Arg(0); {
+	case set.NArg() > 1:
+		err = fmt.Errorf("argument %.100q: want one payment request at most", set.Arg(1))
+	case o.request != "":
+		err = checkRequest(o.request)
 	}
-	return o, nil
+	if err != nil {
+		fmt.Fprintf(stderr, "lamina-desktop: %v\n", err)
+	}
+	return o, err
 }
 
 // defaultFolder is where the system keeps a program's data for a user.

@@ -1,6 +1,7 @@
 // Command lamina-desktop is the desktop app: it reads its flags, loads the chains, holds the
-// data folder and opens the window. It is the only package that needs cgo; it judges and
-// mines nothing.
+// data folder and opens the window; it starts the full node that comes beside it, as a process
+// of its own, and ends it. It is the only package that needs cgo; it judges and mines
+// nothing itself.
 package main
 
 import (
@@ -45,6 +46,9 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "lamina-desktop %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return 0
 	}
+	if handOver(o.folder, o.request) {
+		return 0 // the window that is open shows it
+	}
 	backend, err := app.Open(app.Options{Chains: o.chains})
 	if err != nil {
 		fmt.Fprintf(stderr, "lamina-desktop: %v\nhint: check a chain file with `lamina chains check FILE`\n", err)
@@ -61,10 +65,11 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "lamina-desktop: %v\nhint: correct the file or move it away; wallets are not in it\n", err)
 		return exitUsage
 	}
+	data.node.program, data.node.extra = findNode(), o.chains
 	if err := checkDisplay(runtime.GOOS, env); err != nil {
 		return noWindow(stderr, err)
 	}
-	code := window(backend, data, stderr)
+	code := window(backend, data, o.request, stderr)
 	if err := data.Close(); err != nil {
 		fmt.Fprintf(stderr, "lamina-desktop: %v\n", err)
 		return exitFolder
@@ -73,7 +78,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 }
 
 // window shows the app until it is closed.
-func window(rules ui.Rules, data ui.Program, stderr io.Writer) (code int) {
+func window(rules ui.Rules, data ui.Program, request string, stderr io.Writer) (code int) {
 	defer func() {
 		if reason := recover(); reason != nil { // how Fyne says that there is no display
 			code = noWindow(stderr, fmt.Errorf("%v", reason))
@@ -87,10 +92,25 @@ func window(rules ui.Rules, data ui.Program, stderr io.Writer) (code int) {
 	watchdog := time.AfterFunc(patience, func() {
 		os.Exit(noWindow(stderr, fmt.Errorf("no window after %s: is there OpenGL 2.1 or newer?", patience)))
 	})
-	a.Lifecycle().SetOnStarted(func() { watchdog.Stop() })
 	u := ui.New(a, rules, data)
+	var (
+		starts io.Closer
+		err    error
+	)
+	a.Lifecycle().SetOnStarted(func() { // from here on others may ask for something to be done on the UI goroutine
+		watchdog.Stop()
+		if starts, err = listenForStarts(data.Folder(), func(text string) { fyne.Do(func() { u.HandOver(text) }) }); err != nil {
+			fmt.Fprintf(stderr, "lamina-desktop: later starts are not heard: %v\n", err)
+		}
+	})
 	u.Show()
+	if request != "" {
+		u.HandOver(request)
+	}
 	a.Run()
+	if starts != nil {
+		_ = starts.Close() // the process ends
+	}
 	u.Close()
 	return 0
 }

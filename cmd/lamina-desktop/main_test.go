@@ -28,6 +28,8 @@ func TestRunWithoutWindow(t *testing.T) {
 		{"help", []string{"--help"}, 0, "", []string{"-chains-dir", "-version", "-data-dir", "-connect"}},
 		{"unknown flag", []string{"--mine"}, exitUsage, "", []string{"-mine"}},
 		{"argument", []string{"wallet.dat"}, exitUsage, "", []string{`"wallet.dat"`}},
+		{"two requests", []string{"dev:a", "dev:b"}, exitUsage, "", []string{`"dev:b"`}},
+		{"long request", []string{"dev:" + strings.Repeat("a", 5000)}, exitUsage, "", []string{"5004 bytes, at most 4096"}},
 		{"bad chain file", []string{"--chains-dir", bad}, exitUsage, "", []string{bad + ":2", "hint: "}},
 		{"missing chain file", []string{"--chains-dir", bad + ".none"}, exitUsage, "", []string{"bad.toml.none"}},
 		{"peer without a chain", []string{"--connect", "127.0.0.1:18444"}, exitUsage, "", []string{"CHAIN=HOST:PORT"}},

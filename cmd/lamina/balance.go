@@ -18,12 +18,24 @@ const balanceHelp = `Add up a wallet's money on a chain by how far it can be rel
 
   lamina balance
   lamina balance --wallet main --chain dev --json
-  lamina balance --offline`
+  lamina balance --offline
+  lamina balance --account 1`
 
 func (s *session) balance() *cobra.Command {
 	var f purseFlags
-	return s.onPurse("balance", "add up the money", balanceHelp, cobra.NoArgs, &f, wantMoney,
+	var account accountFlag
+	c := s.onPurse("balance", "add up the money", balanceHelp, cobra.NoArgs, &f, wantMoney,
 		func(ctx context.Context, d *desk, _ []string) error {
+			if account.number >= 0 {
+				part, err := d.share(ctx, &account)
+				if err != nil {
+					return err
+				}
+				return d.answer(ctx, part, func() {
+					s.printf("account %d: confirmed %s, spendable %s in %d coins, %s in all\n", part.Account, d.amount(part.Confirmed),
+						d.amount(part.Spendable), part.Coins, d.amount(part.All))
+				})
+			}
 			b, err := d.Balance(ctx, d.in)
 			if err != nil {
 				return err
@@ -46,9 +58,12 @@ func (s *session) balance() *cobra.Command {
 			s.printf("%s\n", trustLine(&b.Trust))
 			return err
 		})
+	account.add(c.Flags(), "add up the account of this number alone")
+	return c
 }
 
-const historyHelp = `List payments, newest first.
+const historyHelp = `List payments, newest first, with how many confirmations each has of how many are recommended to
+bring the risk that it is undone below 1 in 1,000.
 
   lamina history
   lamina history --count 20 --only pending
@@ -60,6 +75,7 @@ func (s *session) history() *cobra.Command {
 	var q app.HistoryQuery
 	var since, until string
 	var csv bool
+	var attacker float64
 	c := s.onPurse("history", "list payments", historyHelp, cobra.NoArgs, &f, wantMoney,
 		func(ctx context.Context, d *desk, _ []string) error {
 			for _, day := range []struct {
@@ -82,17 +98,24 @@ func (s *session) history() *cobra.Command {
 				}
 				return err
 			}
+			if err := checkAttacker(attacker); err != nil {
+				return err
+			}
 			h, err := d.History(ctx, d.in, q)
 			if err != nil {
 				return err
 			}
+			waits, err := d.waitsFor(ctx, h.Rows, attacker)
+			if err != nil {
+				return err
+			}
 			if s.json {
-				return s.printJSON(h)
+				return s.printWith(h, "waits", waits)
 			}
 			err = s.table("TIME\tAMOUNT\tSTATE\tTRANSACTION\tLABEL", func(w io.Writer) {
 				for i := range h.Rows {
 					r := &h.Rows[i]
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Time.UTC().Format("2006-01-02 15:04"), d.amount(r.Amount), stateOf(r), r.ID, shown(r.Label))
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Time.UTC().Format("2006-01-02 15:04"), d.amount(r.Amount), standing(r, waits), r.ID, shown(r.Label))
 				}
 			})
 			if len(h.Rows) < h.Total {
@@ -104,6 +127,7 @@ func (s *session) history() *cobra.Command {
 	flags := c.Flags()
 	flags.IntVar(&q.From, "from", 0, "skip so many")
 	flags.IntVar(&q.Count, "count", 100, "how many at most")
+	addAttacker(flags, &attacker)
 	flags.StringVar(&q.Search, "search", "", "part of a label, an id or an address")
 	flags.StringVar(&q.Only, "only", "", "in, out, pending, confirmed, replaced, abandoned or void")
 	flags.StringVar(&since, "since", "", "from this day on, YYYY-MM-DD")

@@ -71,6 +71,7 @@ func outsideRows(p *chains.Params) []section {
 		{name: "keys", fields: []field{{"coin_type", p.Keys.CoinType}, {"purposes", p.Keys.Purposes}}},
 		{name: "policy", fields: []field{
 			{"min_relay", p.Policy.MinRelay}, {"incremental", p.Policy.Incremental}, {"wallet_fee", p.Policy.WalletFee},
-			{"dust_rate", p.Policy.DustRate}, {"dust_limit", p.Policy.DustLimit}, {"soft_dust", p.Policy.SoftDust}}},
+			{"dust_rate", p.Policy.DustRate}, {"dust_limit", p.Policy.DustLimit}, {"soft_dust", p.Policy.SoftDust},
+			{"no_replacement", p.Policy.NoReplacement}}},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +38,7 @@ func (s *session) coinsCombine() *cobra.Command {
 	f.consentFlags.add(c)
 	_ = c.Flags().MarkHidden("key") // a plan is repeated by its id
 	f.filter.add(c.Flags())
-	c.Flags().StringVar(&f.future, "future-rate", "", "fee at which the coins would be spent later (default: as --rate)")
+	c.Flags().StringVar(&f.future, "future-rate", "", "fee at which the coins would be spent later (default: what lamina fee calls normal)")
 	c.Flags().BoolVar(&f.list, "plans", false, "list the plans that were started")
 	c.Flags().StringVar(&f.resume, "resume", "", "go on with a plan")
 	c.Flags().StringVar(&f.drop, "drop", "", "forget a plan; what was sent stays sent")
@@ -96,6 +95,12 @@ func (d *desk) combine(ctx context.Context, f *combineFlags) error {
 			d.s.printf("%s\n", id)
 		}
 		d.s.printf("%d of %d transactions sent\n", state.Done, state.Steps)
+		for _, x := range state.Warnings {
+			d.s.printf("stopped by a warning: %s: %s\n", x.Concern, shown(x.Text))
+		}
+		if len(state.Warnings) > 0 {
+			d.s.printf("if you agree: lamina coins combine --resume %s, and --accept with the words before the colon\n", plan.ID)
+		}
 		if state.Waiting {
 			d.s.printf("when they are confirmed: lamina coins combine --resume %s\n", plan.ID)
 		}
@@ -137,10 +142,10 @@ func (d *desk) planText(p *app.Plan) string {
 	fmt.Fprintf(w, "combines\t%d coins in %d transactions\n", p.Coins, len(p.Steps))
 	fmt.Fprintf(w, "costs now\t%s at %s a virtual byte\n", d.amount(p.Cost), rateText(p.Rate))
 	fmt.Fprintf(w, "costs later\t%s without it, %s with it, at %s a virtual byte\n", d.amount(p.Later), d.amount(p.Rest), rateText(p.Future))
-	if p.Saving < 0 {
-		fmt.Fprintf(w, "advice\twait: it costs %s more than it saves\n", d.amount(-p.Saving))
+	if p.Advice == app.AdviseNow {
+		fmt.Fprintf(w, "advice\tnow: it costs %s less than spending the coins later\n", d.amount(p.Saving))
 	} else {
-		fmt.Fprintf(w, "saves\t%s\n", d.amount(p.Saving))
+		fmt.Fprintf(w, "advice\twait: it costs %s more than it saves\n", d.amount(-p.Saving))
 	}
 	if p.Left > 0 {
 		fmt.Fprintf(w, "left alone\t%d coins that cost more than they hold, %s together\n", p.Left, d.amount(p.Lost))
@@ -162,28 +167,23 @@ func (s *session) coinsSplit() *cobra.Command {
 	var into []string
 	var amount string
 	c := s.onSend("split", "split money into several coins", coinsSplitHelp, cobra.NoArgs, &f,
-		func(ctx context.Context, d *desk, _ []string, rate int64) (app.Draft, error) {
+		func(_ context.Context, d *desk, _ []string, rate int64) (app.Asked, error) {
 			ask := r
 			ask.Rate = rate
 			var err error
 			if amount != "" {
 				if ask.Amount, err = walletapi.ParseAmount(d.unit, amount); err != nil {
-					return app.Draft{}, unreadable(err, "")
+					return app.Asked{}, unreadable(err, "")
 				}
 			}
 			for _, text := range into {
 				n, err := walletapi.ParseAmount(d.unit, text)
 				if err != nil {
-					return app.Draft{}, unreadable(err, "")
+					return app.Asked{}, unreadable(err, "")
 				}
 				ask.Amounts = append(ask.Amounts, n)
 			}
-			if ask.Account < 0 {
-				if ask.Account, err = d.richest(ctx, ask.Coins); err != nil {
-					return app.Draft{}, err
-				}
-			}
-			return d.Split(ctx, d.in, ask)
+			return app.Asked{Split: &ask}, nil
 		})
 	flags := c.Flags()
 	flags.IntVar(&r.Count, "count", 0, "how many equal coins")
@@ -194,24 +194,4 @@ func (s *session) coinsSplit() *cobra.Command {
 	c.MarkFlagsOneRequired("count", "into")
 	c.MarkFlagsMutuallyExclusive("count", "into")
 	return c
-}
-
-// richest returns the account with the most that can be spent, of certain coins if there are any.
-func (d *desk) richest(ctx context.Context, only []string) (account int, err error) {
-	list, err := d.ListCoins(ctx, d.in, app.CoinFilter{Spendable: true})
-	if err != nil {
-		return 0, err
-	}
-	sums := map[int]int64{}
-	for i := range list.Coins {
-		k := &list.Coins[i]
-		if len(only) > 0 && !slices.Contains(only, k.Outpoint) {
-			continue
-		}
-		sums[k.Account] += k.Value
-		if n := sums[k.Account]; n > sums[account] || n == sums[account] && k.Account < account {
-			account = k.Account
-		}
-	}
-	return account, nil
 }

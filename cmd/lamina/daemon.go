@@ -29,7 +29,7 @@ const daemonHelp = `Keep the wallets of a data folder in step with the network, 
 It follows the chains of the wallets, and those of --stack and --chain. While it runs, the
 other commands ask it. Programs find its address and a password for this run in the data
 folder (rpc.url, .cookie); lamina rpc help lists the methods. Events stream from /events;
---webhook also posts those about payments, each signed.
+--webhook also posts those about payments and alarms, each signed.
 
 When it serves it prints a line that begins with "ready". Interrupt it to end it.`
 
@@ -70,7 +70,7 @@ func (s *session) daemon() *cobra.Command {
 	flags.StringVar(&f.user, "rpc-user", "", "a user beside the cookie's")
 	f.rpcPassword.add(flags, "rpc-password")
 	flags.StringVar(&f.metrics, "metrics", "", "address for /metrics and /health, host:port; it tells numbers only")
-	flags.StringVar(&f.webhook, "webhook", "", "URL to post payments to")
+	flags.StringVar(&f.webhook, "webhook", "", "URL to post payments and alarms to")
 	f.webhookSecret.add(flags, "webhook-secret")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more")
 	return c
@@ -239,7 +239,7 @@ func (d *daemon) ready(url, metrics string, names []string) {
 	}
 }
 
-// webhook starts what posts payments, if that is wanted.
+// webhook starts what posts payments and alarms, if that is wanted.
 func (d *daemon) webhook(ctx context.Context, jobs *jobs, secret rpc.Password) (func(rpc.Event), error) {
 	if d.flags.webhook == "" {
 		return nil, nil
@@ -263,7 +263,7 @@ func (d *daemon) watch(ctx context.Context, jobs *jobs) (address string, err err
 	if err != nil {
 		return "", unreadable(fmt.Errorf("--metrics %s: %w", d.flags.metrics, err), "")
 	}
-	w := &rpc.Watch{Metrics: func() []rpc.Metric { return metricsOf(d.chains()) }, Health: func() rpc.Health { return rpc.Judge(stands(d.chains())) },
+	w := &rpc.Watch{Metrics: d.metrics, Health: func() rpc.Health { return rpc.Judge(stands(d.chains())) },
 		Hosts: d.flags.hosts, Log: d.log}
 	jobs.run(func() error { return w.Serve(ctx, l) })
 	return l.Addr().String(), nil
@@ -275,6 +275,11 @@ func (d *daemon) chains() []app.ChainState {
 		return nil
 	}
 	return all
+}
+
+func (d *daemon) metrics() []rpc.Metric {
+	all := d.chains()
+	return append(metricsOf(all), alarmMetric(all, d.alarms()))
 }
 
 func stands(all []app.ChainState) (out []rpc.Stand) {

@@ -221,6 +221,12 @@ func TestWalletAgainstNode(t *testing.T) {
 		return strings.Contains(strings.Join(ids, " "), id)
 	}
 	until(t, "the node has "+first, func() bool { return inPool(first) })
+	if got := h.lamina("tx", "bump", first, "--rate", "90", "--yes"); got.code == exitOK || !strings.Contains(got.err, "cpfp") {
+		t.Errorf("a replacement that no node takes: %+v", got)
+	}
+	if tx := h.must("tx", "show", first); fmt.Sprint(tx["actions"]) != "[cpfp abandon]" || !strings.Contains(tx["no_bump"].(string), "keep the first") {
+		t.Errorf("offered: %v, %v", tx["actions"], tx["no_bump"])
+	}
 	second := h.must("tx", "cpfp", first, "--rate", "50", "--yes")["txid"].(string) // this node takes no replacements
 	until(t, "the node has "+second, func() bool { return inPool(second) })
 	h.packets(node, payee)

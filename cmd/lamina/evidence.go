@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv"
 )
 
 const evidenceHelp = `List why a payment, or the balance, is believed: what was checked, and what was not.
@@ -25,21 +26,17 @@ turned out to be wrong.`
 
 func (s *session) evidence() *cobra.Command {
 	var f purseFlags
-	attacker, size := 0.3, "normal"
+	attacker, size := 0.0, "normal"
 	c := s.onPurse("evidence TXID|balance", "list why a payment is believed", evidenceHelp, cobra.ExactArgs(1), &f, wantMoney,
 		func(ctx context.Context, d *desk, args []string) error {
 			if !slices.Contains([]string{"small", "normal", "large"}, size) {
 				return unreadable(fmt.Errorf("--size %q: want small, normal or large", size), "")
 			}
-			if !(attacker > 0 && attacker < 1) {
-				return unreadable(fmt.Errorf("--attacker %g: want more than 0 and less than 1", attacker), "0.3 is 30%% of the L1's work")
-			}
-			known, err := securityOf(d.opened)
-			if err != nil {
+			if err := checkAttacker(attacker); err != nil {
 				return err
 			}
 			if args[0] == "balance" {
-				e, err := known.BalanceEvidence(ctx, d.in)
+				e, err := d.BalanceEvidence(ctx, d.in)
 				if err != nil {
 					return err
 				}
@@ -49,17 +46,17 @@ func (s *session) evidence() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := known.Evidence(ctx, d.in, id)
+			e, err := d.Evidence(ctx, d.in, id)
 			if err != nil {
 				return err
 			}
-			r, err := known.PaymentRisk(ctx, d.in, id, attacker)
+			risks, err := d.PaymentRisks(ctx, d.in, []spv.Hash{id}, attacker)
 			if err != nil {
 				return err
 			}
-			return s.showEvidence(d, &e, &r, size)
+			return s.showEvidence(d, &e, &risks[0], size)
 		})
-	c.Flags().Float64Var(&attacker, "attacker", attacker, "share of the L1's work to count with")
+	addAttacker(c.Flags(), &attacker)
 	c.Flags().StringVar(&size, "size", size, "how much the payment matters: small, normal or large")
 	return c
 }

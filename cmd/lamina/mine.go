@@ -83,6 +83,7 @@ func (n *nodeServer) metrics() []rpc.Metric {
 			m[i].Values = append(m[i].Values, rpc.Value{Labels: []string{"chain", name}, Number: number})
 		}
 	}
+	m = append(m, n.settleMetrics()...)
 	return append(m, rpc.Metric{Name: "lamina_hashes_per_second", Text: "Hashes per second of the processor.", Kind: rpc.Gauge,
 		Values: []rpc.Value{{Number: n.node.Mining().HashRate()}}})
 }

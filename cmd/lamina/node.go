@@ -41,7 +41,13 @@ createauxblock among the RPC methods. On private networks blocks pay anybody whe
 names no payee.
 
 When all is open it prints a line that begins with "ready", or with --json a document with every
-address. Programs find the RPC server by the data folder (rpc.url, .cookie). Interrupt it to end it.`
+address. Programs find the RPC server by the data folder (rpc.url, .cookie, and rpc.cert where it serves
+with TLS). Interrupt it to end it.
+
+Beyond this machine JSON-RPC is served only with TLS:
+
+  lamina node --rpc 0.0.0.0:9332 --rpc-cert CERT --rpc-key KEY --rpc-host NAME --rpc-auth-file USERS
+  lamina rpc --rpc https://NAME:9332 --ca CERT --user NAME --password-file FILE getblockcount`
 
 // nodeFlags are what the command line says.
 type nodeFlags struct {
@@ -53,18 +59,21 @@ type nodeFlags struct {
 	every                   time.Duration
 	feeVote                 uint16
 	upload                  int64
+	proxy                   string
 	stratum                 string
 	l1                      string
 	l1User                  string
 	l1Password, l1Cookie    string
-	rpc, metrics            string
+	serve                   serveFlags
+	metrics                 string
 	portsFile               string
+	settling                settleFlags
 	logJSON, verbose        bool
 }
 
 func (s *session) node() *cobra.Command {
 	var f nodeFlags
-	c := &cobra.Command{Use: "node", Short: "run a stack's full node, and mine", Long: nodeHelp, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "node", Short: "run a stack's full node, and mine", Long: nodeHelp + settleHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !c.Flags().Changed("mine-every") {
 				f.every = -1
@@ -84,16 +93,19 @@ func (s *session) node() *cobra.Command {
 	flags.DurationVar(&f.every, "mine-every", 0, "least time between two L1 blocks of our own (default: 1s on development chains, else none)")
 	flags.Uint16Var(&f.feeVote, "fee-vote", 1, "what layer blocks vote for as the fee rate of releases, sat/vB")
 	flags.Int64Var(&f.upload, "upload-rate", 0, "bytes a second that all peers together are sent at most; 0: no bound")
+	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections to peers that we make, host:port")
 	flags.StringVar(&f.stratum, "stratum", "", "where mining hardware connects, host:port")
 	flags.StringVar(&f.l1, "l1-rpc", "", "RPC address of a full node of the L1, http://HOST:PORT")
 	flags.StringVar(&f.l1User, "l1-user", "", "its user")
 	flags.StringVar(&f.l1Password, "l1-password-file", "", "file with the user's password")
 	flags.StringVar(&f.l1Cookie, "l1-cookie", "", "file with USER:PASSWORD, as full nodes write it")
-	flags.StringVar(&f.rpc, "rpc", "127.0.0.1:0", "address to serve JSON-RPC at, host:port on this machine; port 0 takes a free one")
+	f.settling.add(flags)
+	f.serve.add(flags)
 	flags.StringVar(&f.metrics, "metrics", "", "address for /metrics and /health, host:port; it tells numbers only")
 	flags.StringVar(&f.portsFile, "ports-file", "", "file to write the addresses to when all is open, JSON")
 	flags.BoolVar(&f.logJSON, "log-json", false, "log as JSON")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more")
+	c.MarkFlagsRequiredTogether("rpc-cert", "rpc-key")
 	c.MarkFlagsRequiredTogether("l1-user", "l1-password-file")
 	c.MarkFlagsMutuallyExclusive("l1-user", "l1-cookie")
 	return c
@@ -101,6 +113,12 @@ func (s *session) node() *cobra.Command {
 
 func (s *session) runNode(ctx context.Context, f *nodeFlags) error {
 	cfg, err := s.nodeConfig(f)
+	if err != nil {
+		return err
+	}
+	var wipe func()
+	cfg.Signers, wipe, err = s.signers(ctx, &f.settling, &cfg.Stack)
+	defer wipe()
 	if err != nil {
 		return err
 	}
@@ -130,7 +148,7 @@ func (s *session) nodeConfig(f *nodeFlags) (cfg node.Config, err error) {
 	if f.dir == "" {
 		f.dir = filepath.Join(defaultDataDir(), "node", stack.L1.Name)
 	}
-	cfg = node.Config{Stack: stack, DataDir: f.dir, Agent: "/Lamina:0.1.0/", Log: slog.New(f.handler(s.err)), Upload: f.upload,
+	cfg = node.Config{Stack: stack, DataDir: f.dir, Agent: "/Lamina:0.1.0/", Log: slog.New(f.handler(s.err)), Upload: f.upload, Proxy: f.proxy,
 		Mine: f.mine, Threads: f.threads, MineEvery: f.every, FeeVote: f.feeVote, Stratum: f.stratum,
 		Peers: map[string][]string{}, Listen: map[string]string{}, Payouts: map[string][]byte{}}
 	if f.every < 0 {

@@ -56,23 +56,18 @@ func (n *nodeServer) run(ctx context.Context) (err error) {
 }
 
 func (n *nodeServer) serve(ctx context.Context, cancel func()) (err error) {
-	l, err := rpc.Listen(n.flags.rpc, nil)
-	if err != nil {
-		return unreadable(err, "--rpc 127.0.0.1:0 takes a free port")
-	}
-	defer l.Close()
-	ports := nodePorts{Ready: true, PID: os.Getpid(), DataDir: n.cfg.DataDir, RPC: "http://" + l.Addr().String(),
-		Stratum: n.node.Mining().Stratum(), Chains: map[string]string{}}
-	for _, chain := range n.node.Loops() {
-		ports.Chains[chain.Params().Name] = chain.Address()
-	}
-	cookie, err := rpc.NewCookie(n.cfg.DataDir, ports.RPC)
+	l, err := n.s.serveRPC(ctx, &n.flags.serve, n.cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cookie.Remove()) }()
+	defer func() { err = errors.Join(err, l.Close()) }()
+	ports := nodePorts{Ready: true, PID: os.Getpid(), DataDir: n.cfg.DataDir, RPC: l.URL, Stratum: n.node.Mining().Stratum(), Chains: map[string]string{}}
+	for _, chain := range n.node.Loops() {
+		ports.Chains[chain.Params().Name] = chain.Address()
+	}
 	methods := rpc.NewMethods(append(nodeapi.Methods(n.find), n.mineStatusMethod())...)
-	server, err := rpc.New(rpc.Config{Methods: methods, Logins: []rpc.Login{cookie.Login}, State: n.state, Stop: cancel, Log: n.cfg.Log})
+	server, err := rpc.New(rpc.Config{Methods: methods, Logins: l.Logins, Salted: l.Salted, Hosts: n.flags.serve.hosts,
+		State: n.state, Stop: cancel, Log: n.cfg.Log})
 	if err != nil {
 		return err
 	}
@@ -137,6 +132,9 @@ func (n *nodeServer) openAPIs() {
 			api.Pool, api.Loop, api.Services = l.Pool(), l, uint64(node.Services)
 			api.Miner = chainMiner{n.node.Mining(), p}
 		}
+		if settlement := n.node.Settlement(p.Name); settlement != nil { // a nil *Settlement is no nil interface
+			api.Settlement = settlement
+		}
 		n.apis[p.Name] = api
 		if n.first == "" && l.Pool() != nil {
 			n.first = p.Name
@@ -184,26 +182,4 @@ func (m chainMiner) HashRate() float64 { return m.mining.HashRate() }
 
 func (m chainMiner) Generate(ctx context.Context, blocks int, payout []byte) ([]spv.Hash, error) {
 	return m.mining.Generate(ctx, m.chain.Name, blocks, payout)
-}
-
-// loopPeers are a chain's connections. Whom it connects to is said when the node starts.
-type loopPeers struct{ l *node.Loop }
-
-var errPeersFixed = errors.New("peers are named when the node starts, with --connect")
-
-func (p loopPeers) Add(string, bool) error { return errPeersFixed }
-func (p loopPeers) Remove(string) error    { return errPeersFixed }
-
-func (p loopPeers) Totals() (received, sent uint64) {
-	t := p.l.Traffic()
-	return uint64(t.Received), uint64(t.Sent)
-}
-
-func (p loopPeers) All() []nodeapi.Peer {
-	var list []nodeapi.Peer
-	for _, x := range p.l.Peers() {
-		list = append(list, nodeapi.Peer{ID: int32(x.Peer), Address: x.Address, Inbound: x.Inbound,
-			Services: uint64(x.Services), Version: x.Version, Agent: x.Agent, Height: x.Height, Relay: x.Wants, Since: x.Since})
-	}
-	return list
 }

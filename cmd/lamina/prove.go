@@ -29,11 +29,7 @@ func (s *session) prove() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			known, err := securityOf(d.opened)
-			if err != nil {
-				return err
-			}
-			p, err := known.Prove(ctx, d.in, id, confirmations)
+			p, err := d.Prove(ctx, d.in, id, confirmations)
 			if err != nil {
 				return err
 			}

@@ -55,7 +55,11 @@ func (s *session) psbtCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			draft, err := d.Draft(ctx, d.in, p.payment(r, []app.Recipient{to}))
+			asked, err := p.asked(ctx, d, r, []app.Recipient{to})
+			if err != nil {
+				return err
+			}
+			draft, err := d.draft(ctx, &asked)
 			if err != nil {
 				return err
 			}

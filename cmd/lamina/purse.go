@@ -84,7 +84,7 @@ func (s *session) openBackend(ctx context.Context, o opening) (*opened, error) {
 		}
 		err = client.Call(ctx, nil, "uptime")
 		if err == nil {
-			return &opened{walletapi.NewClient(client), true, func() error { return nil }}, nil
+			return &opened{walletapi.NewClient(client), true, func() error { client.Close(); return nil }}, nil
 		}
 		if !errors.Is(err, rpc.ErrNoServer) { // else it was killed, and its files are left
 			return nil, err
@@ -180,8 +180,8 @@ func (s *session) work(ctx context.Context, f *purseFlags, what need, work func(
 	return work(ctx, d)
 }
 
-// choose finds the wallet and the chain that are meant.
-func (d *desk) choose(ctx context.Context, f *purseFlags) error {
+// chooseWallet finds the wallet that is meant.
+func (d *desk) chooseWallet(ctx context.Context, f *purseFlags) error {
 	all, err := d.ListWallets(ctx)
 	if err != nil {
 		return err
@@ -200,6 +200,14 @@ func (d *desk) choose(ctx context.Context, f *purseFlags) error {
 	d.of = all[i]
 	if d.of.Trouble != "" {
 		return unreadable(fmt.Errorf("wallet %s: %s", d.of.Name, d.of.Trouble), "lamina wallet repair "+d.of.Name+" puts the backup in place, if there is one")
+	}
+	return nil
+}
+
+// choose finds the wallet and the chain that are meant.
+func (d *desk) choose(ctx context.Context, f *purseFlags) error {
+	if err := d.chooseWallet(ctx, f); err != nil {
+		return err
 	}
 	chain := f.chain
 	switch {
@@ -305,6 +313,9 @@ func trustLine(t *app.Trust) string {
 	case t.Synced:
 		state = "synced, not all verified"
 	}
+	if t.Tip.Height == 0 { // it is the program's own, and as old as the chain
+		return fmt.Sprintf("(%s: no block is known yet, %d peers)", state, t.Peers)
+	}
 	return fmt.Sprintf("(%s: block %d, %s old, %d peers)", state, t.Tip.Height, time.Duration(t.Age)*time.Second, t.Peers)
 }
 
@@ -323,10 +334,17 @@ func (s *session) awaitSync(ctx context.Context, d *desk, most time.Duration) er
 	}()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	lonely := time.AfterFunc(s.lonely, func() { giveUp(fmt.Errorf("no peer for %s", s.lonely)) })
+	defer lonely.Stop()
 	for {
 		at, err := d.state(ctx)
 		if err != nil {
 			return err
+		}
+		if at.Trust.Peers > 0 {
+			lonely.Reset(s.lonely)
 		}
 		b, err := d.Balance(ctx, d.in)
 		if err != nil {
@@ -358,6 +376,9 @@ func stageLine(c *app.ChainState) string {
 	}
 	return line
 }
+
+// lonelyTime is how long a command waits for a peer, where none can be found.
+const lonelyTime = 20 * time.Second
 
 // lingerTime is how long a program that ends after a payment stays to hand it out: nodes wait up to four seconds before
 // they fetch what a peer that has dialled them announces.

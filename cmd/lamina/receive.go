@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ const receiveHelp = `Show an address to be paid at.
   lamina receive
   lamina receive --new --label rent --amount 0.5 --qr
   lamina receive --kind p2wpkh --json
+  lamina receive --account 1
 
 It is the same one until somebody has paid to it; --new takes the next.`
 
@@ -28,12 +30,20 @@ func (s *session) receive() *cobra.Command {
 	var r app.ReceiveRequest
 	var amount string
 	var picture bool
+	var account accountFlag
 	c := s.onPurse("receive", "show an address to be paid at", receiveHelp, cobra.NoArgs, &f, wantMoney,
 		func(ctx context.Context, d *desk, _ []string) (err error) {
 			if amount != "" {
 				if r.Amount, err = walletapi.ParseAmount(d.unit, amount); err != nil {
 					return unreadable(err, "")
 				}
+			}
+			if account.number >= 0 {
+				rows, err := account.rows(ctx, d, cmp.Or(r.Kind, "p2wpkh"))
+				if err != nil {
+					return err
+				}
+				r.Account = &rows[0]
 			}
 			got, err := d.Receive(ctx, d.in, r)
 			if err != nil {
@@ -60,6 +70,7 @@ func (s *session) receive() *cobra.Command {
 		})
 	flags := c.Flags()
 	flags.StringVar(&r.Kind, "kind", "", "p2tr, p2wpkh, p2sh-p2wpkh or p2pkh (default: the newest that the chain has)")
+	account.add(flags, "number of the account (default: 0)")
 	flags.BoolVar(&r.Fresh, "new", false, "the next address, even if nobody paid to the last")
 	flags.StringVar(&r.Label, "label", "", "label, kept for the address and shown to the payer")
 	flags.StringVar(&amount, "amount", "", "amount to ask for, in whole coins")

@@ -67,10 +67,12 @@ type session struct {
 	backend    func(context.Context, opening) (*opened, error)
 	tune       func(*app.LocalOptions) // nil: nothing
 	linger     time.Duration
+	lonely     time.Duration // longest without a peer
 }
 
 func newSession(in io.Reader, out, errs io.Writer) *session {
-	s := &session{in: in, out: out, err: errs, now: time.Now, terminal: openScreen, descriptor: openDescriptors(), linger: lingerTime}
+	s := &session{in: in, out: out, err: errs, now: time.Now, terminal: openScreen, descriptor: openDescriptors(), linger: lingerTime,
+		lonely: lonelyTime}
 	s.backend = s.openBackend
 	return s
 }
@@ -117,7 +119,7 @@ func (s *session) root() *cobra.Command {
 	flags.StringArrayVar(&s.chainDirs, "chains-dir", nil, "file or folder of chain files to add to the built-in ones (repeatable)")
 	c.AddCommand(s.chains(), s.verify(), s.sync(), s.demo(), s.rpc(), s.version())
 	c.AddCommand(s.wallet(), s.receive(), s.send(), s.sendMany(), s.balance(), s.history(), s.coins(), s.tx(), s.psbt(), s.label(), s.fee(),
-		s.message(), s.security(), s.evidence(), s.prove(), s.daemon(), s.man(), s.node(), s.mine())
+		s.message(), s.security(), s.evidence(), s.prove(), s.daemon(), s.man(), s.node(), s.mine(), s.settler())
 	return c
 }
 

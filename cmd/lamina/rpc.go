@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,9 +143,8 @@ func (f *rpcFlags) access() (a rpc.Access, err error) {
 		if err != nil {
 			return a, err
 		}
-		a.TLS = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
-		if !a.TLS.RootCAs.AppendCertsFromPEM(pem) {
-			return a, fmt.Errorf("%s: holds no certificate", f.ca)
+		if a.TLS, err = rpc.TrustOnly(pem); err != nil {
+			return a, fmt.Errorf("%s: %w", f.ca, err)
 		}
 	}
 	return a, nil

@@ -17,7 +17,8 @@ import (
 
 // secretNames are flags that do not exist, so that a secret on the command line, which every program on the machine can
 // read, is refused before it is used.
-var secretNames = []string{"password", "new-password", "words", "passphrase", "seed", "mnemonic", "webhook-secret", "rpc-password"}
+var secretNames = []string{"password", "new-password", "words", "passphrase", "seed", "mnemonic", "webhook-secret", "rpc-password",
+	"settler-password"}
 
 // refuseSecrets looks at a command line before anything else does. The error does not repeat the secret.
 func refuseSecrets(args []string) error {

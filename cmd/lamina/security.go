@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv/risk"
 )
 
 const securityHelp = `Show how much of the L1's work protects a layer, as measured, and what is wrong if anything is.
@@ -27,12 +29,13 @@ const securityHelp = `Show how much of the L1's work protects a layer, as measur
 Without CHAIN it shows every chain of the wallets. The share is measured over the newest 144 and 2016
 L1 blocks, with bounds that hold 95 times in 100. Waits are confirmations that bring the risk of a
 payment being undone below 1 in 100 (small), 1 in 1,000 (normal) or 1 in 1,000,000 (large), if an
-attacker has 30% of the L1's work. What is not known is shown as unknown.`
+attacker has the share of the L1's work that --attacker says. What is not known is shown as unknown.`
 
 // securityFlags are what the command line says.
 type securityFlags struct {
 	purseFlags
-	svg string
+	svg      string
+	attacker float64
 }
 
 func (s *session) security() *cobra.Command {
@@ -53,11 +56,15 @@ func (s *session) security() *cobra.Command {
 	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
 	flags.BoolVar(&f.offline, "offline", false, "ask nothing of the network: answer as of the last run")
 	flags.DurationVar(&f.wait, "wait", 0, "give up if not synced after this time (0: never)")
+	addAttacker(flags, &f.attacker)
 	flags.StringVar(&f.svg, "svg", "", "write the share over time to this file, as a picture; wants CHAIN")
 	return c
 }
 
 func (s *session) runSecurity(ctx context.Context, f *securityFlags, names []string) (err error) {
+	if err := checkAttacker(f.attacker); err != nil {
+		return err
+	}
 	if f.svg != "" && len(names) == 0 {
 		return unreadable(errors.New("--svg: a picture is of one chain"), "lamina security CHAIN --svg FILE")
 	}
@@ -73,10 +80,6 @@ func (s *session) runSecurity(ctx context.Context, f *securityFlags, names []str
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	teller, err := securityOf(b)
-	if err != nil {
-		return err
-	}
 	if !f.offline {
 		if err := s.awaitChains(ctx, b, names, f.wait); err != nil {
 			return err
@@ -84,7 +87,7 @@ func (s *session) runSecurity(ctx context.Context, f *securityFlags, names []str
 	}
 	all := []app.ChainSecurity{}
 	for _, name := range names {
-		one, err := teller.ChainSecurity(ctx, name)
+		one, err := b.ChainSecurity(ctx, name, f.attacker)
 		if err != nil {
 			return err
 		}
@@ -105,6 +108,18 @@ func (s *session) runSecurity(ctx context.Context, f *securityFlags, names []str
 		if err := s.showSecurity(&all[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// addAttacker adds the flag for the share of the L1's work that risks and waits count with.
+func addAttacker(flags *pflag.FlagSet, share *float64) {
+	flags.Float64Var(share, "attacker", risk.DefaultAttacker, "share of the L1's work that an attacker is counted with")
+}
+
+func checkAttacker(share float64) error {
+	if !(share > 0 && share < 1) {
+		return unreadable(fmt.Errorf("--attacker %g: want more than 0 and less than 1", share), "0.3 is 30%% of the L1's work")
 	}
 	return nil
 }
@@ -131,14 +146,6 @@ func (s *session) walletChains(ctx context.Context, dir string) (names []string,
 		return nil, unreadable(errors.New("no wallet, and no chain named"), "lamina security CHAIN; lamina chains lists them")
 	}
 	return names, nil
-}
-
-// securityOf returns what a Backend knows of the work behind chains.
-func securityOf(b *opened) (app.Security, error) {
-	if known, ok := b.Backend.(app.Security); ok {
-		return known, nil
-	}
-	return nil, unreadable(errors.New("the daemon that runs on the data folder does not answer this"), "end the daemon for as long as this takes")
 }
 
 // awaitChains waits until chains are synced.
@@ -200,7 +207,7 @@ func (s *session) showSecurity(c *app.ChainSecurity) error {
 		}
 		fmt.Fprintf(w, "an attack always wins with\t%s\n", majority)
 		for _, wait := range c.Waits {
-			fmt.Fprintf(w, "wait, %s payment\t%s\n", wait.Size, waitText(&wait))
+			fmt.Fprintf(w, "wait, %s payment\t%s, against %s of the L1's work\n", wait.Size, waitText(&wait), percent(c.Attacker))
 		}
 		switch {
 		case len(c.Alarms) > 0:

@@ -5,6 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,14 +28,19 @@ type surveyor struct {
 	payment  app.PaymentRisk
 }
 
-func (b *surveyor) ChainSecurity(context.Context, string) (app.ChainSecurity, error) {
-	return b.known, nil
+func (b *surveyor) ChainSecurity(_ context.Context, _ string, attacker float64) (app.ChainSecurity, error) {
+	s := b.known
+	s.Attacker = attacker
+	return s, nil
 }
 func (b *surveyor) Alarms(context.Context) ([]app.ChainAlarm, error) { return b.known.Alarms, nil }
-func (b *surveyor) PaymentRisk(_ context.Context, _ app.Purse, _ spv.Hash, attacker float64) (app.PaymentRisk, error) {
-	r := b.payment
-	r.Attacker = attacker
-	return r, nil
+func (b *surveyor) PaymentRisks(_ context.Context, _ app.Purse, ids []spv.Hash, attacker float64) (out []app.PaymentRisk, _ error) {
+	for _, id := range ids {
+		r := b.payment
+		r.ID, r.Attacker = id, attacker
+		out = append(out, r)
+	}
+	return out, nil
 }
 func (b *surveyor) Evidence(context.Context, app.Purse, spv.Hash) (app.Evidence, error) {
 	return b.evidence, nil
@@ -43,7 +52,20 @@ func (b *surveyor) Prove(_ context.Context, _ app.Purse, id spv.Hash, _ int32) (
 	return app.PaymentProof{}, app.Coded(app.CodeMissing, "transaction %s: not of main on dev", id)
 }
 
-var _ app.Security = (*surveyor)(nil)
+// History is a teller's, with all of it confirmed.
+func (b *surveyor) History(ctx context.Context, in app.Purse, q app.HistoryQuery) (app.History, error) {
+	h, err := b.teller.History(ctx, in, q)
+	for i := range h.Rows {
+		h.Rows[i].Status = "confirmed"
+	}
+	return h, err
+}
+
+func (b *surveyor) Transaction(ctx context.Context, in app.Purse, id spv.Hash) (app.Transaction, error) {
+	t, err := b.teller.Transaction(ctx, in, id)
+	t.Status = "confirmed"
+	return t, err
+}
 
 func known[T any](n T) *T { return &n }
 
@@ -81,6 +103,17 @@ func TestSecurityText(t *testing.T) {
 		{"alarm", "security dev", func(b *surveyor) { b.known.Alarms = []app.ChainAlarm{alarm} }, exitOK, []string{"ALARM eclipse: TITLE\n  WHAT\n  DO\n"}},
 		{"document", "security dev --json", func(b *surveyor) { b.known.Alarms = []app.ChainAlarm{alarm} }, exitOK, []string{`"kind": "eclipse"`, `"low": 0.543`, `"honest": 0.543`}},
 		{"document of nothing", "security dev --json", none, exitOK, []string{`"honest": null`, `"majority": null`, `"unknown": "no such thing"`}},
+		{"another attacker", "security dev --attacker 0.4", nil, exitOK, []string{"6 confirmations, against 40.0% of the L1's work"}},
+		{"no attacker", "security dev --attacker 0", nil, exitUsage, []string{"more than 0"}},
+		{"history", "history", nil, exitOK, []string{"2 of 90 recommended"}},
+		{"history of another attacker", "history --json --attacker 0.4", nil, exitOK, []string{`"waits": [`, `"attacker": 0.4`, `"recommended": 90`}},
+		{"history without a share", "history", func(b *surveyor) { b.payment.Waits = []app.Wait{{Size: "normal"}} }, exitOK, []string{"of an unknown number"}},
+		{"history of a lost race", "history", func(b *surveyor) { b.payment.Waits[1] = app.Wait{Size: "normal", Never: true} }, exitOK, []string{"no number suffices"}},
+		{"history on a layer", "history", func(b *surveyor) {
+			b.payment.Anchor, b.payment.AnchorDepth, b.payment.L1Waits = known(0.5), 7, []app.Wait{{Size: "normal", Confirmations: known(24)}}
+		}, exitOK, []string{"2 of 90 recommended, on the L1 7 of 24"}},
+		{"history of no attacker", "history --attacker 2", nil, exitUsage, []string{"less than 1"}},
+		{"transaction", "tx show " + tx, nil, exitOK, []string{"2 of 90 recommended"}},
 		{"no such chain", "security nowhere", nil, exitUsage, []string{"nowhere"}},
 		{"picture of all", "security --svg x.svg", nil, exitUsage, []string{"of one chain"}},
 		{"payment", "evidence " + tx, nil, exitOK, []string{"header  checked  good", "confirmations: 2 of 90 recommended; against 30.0% of the L1's work; risk now 0.12, after 1 more 0.062, after 6 more 0.001"}},
@@ -108,11 +141,6 @@ func TestSecurityText(t *testing.T) {
 			if got.code != c.code || !strings.Contains(got.out+got.err, text) {
 				t.Errorf("%s: exit code %d, want %d and %q\n%s%s", c.name, got.code, c.code, text, got.out, got.err)
 			}
-		}
-	}
-	for _, args := range []string{"security dev", "evidence balance", "prove " + tx + " -o x"} {
-		if got := atTeller(t, &teller{synced: true}, true, nil, "", strings.Fields(args)...); got.code != exitUsage || !strings.Contains(got.err, "the daemon") {
-			t.Errorf("%s of one who does not know: exit code %d\n%s", args, got.code, got.err)
 		}
 	}
 }
@@ -207,7 +235,71 @@ func TestProveOnDevStack(t *testing.T) {
 	if l1 := h.must("security", "dev", "--offline")["chains"].([]any)[0].(map[string]any); l1["honest"] != nil || l1["unknown"] == nil {
 		t.Errorf("the L1 %v", l1)
 	}
+	h.heldTo(to, sent)
+	h.throughDaemon(with, to, sent)
 	node.end()
+}
+
+// heldTo verifies a proof by the headers of the folder, which it is on; a spoilt one is refuted by them, too.
+func (h *household) heldTo(path, txid string) {
+	h.t.Helper()
+	got := h.lamina("verify", "proof", path)
+	if got.code != exitOK || !strings.Contains(got.out, "tied to the chain by own headers") || !strings.Contains(got.out, txid) {
+		h.t.Errorf("by the folder: exit code %d\n%s%s", got.code, got.out, got.err)
+	}
+	raw, err := os.ReadFile(path)
+	must(h.t, err)
+	for at := 0; at < len(raw); at += len(raw)/7 + 1 {
+		bad := bytes.Clone(raw)
+		bad[at] ^= 1
+		if got := h.lamina("verify", "proof", file(h.t, "bad.proof", bad)); got.code != exitRefuted || !strings.Contains(got.err, "refuted") {
+			h.t.Errorf("byte %d: exit code %d\n%s%s", at, got.code, got.out, got.err)
+		}
+	}
+	none := &household{t: h.t, dir: filepath.Join(h.t.TempDir(), "none")}
+	if got := none.lamina("verify", "proof", path); got.code != exitUsage {
+		h.t.Errorf("a folder that is not there: exit code %d\n%s", got.code, got.err)
+	}
+	if _, err := os.Stat(none.dir); err == nil {
+		h.t.Error("the folder was made")
+	}
+}
+
+// throughDaemon: while a daemon has the folder open the commands ask it, and its metrics know every alarm.
+func (h *household) throughDaemon(with func(...string) []string, path, txid string) {
+	h.t.Helper()
+	args := with("--metrics", "127.0.0.1:0")
+	ready, end := h.run(args[:len(args)-2]...) // but for --wait
+	until(h.t, "the daemon's chains are synced", func() bool {
+		return h.must("security", "dev-issued", "--offline")["chains"].([]any)[0].(map[string]any)["watched"] == true
+	})
+	if e := h.must("evidence", txid); len(e["legs"].([]any)) != 9 || e["risk"].(map[string]any)["own"] == nil {
+		h.t.Errorf("evidence %v", e)
+	}
+	again := filepath.Join(h.t.TempDir(), "again.proof")
+	h.must("prove", txid, "-o", again, "--confirmations", "3")
+	for _, p := range []string{path, again} {
+		h.heldTo(p, txid)
+	}
+	row := h.must("history", "--search", txid)
+	if list := row["waits"].([]any); len(list) != 1 || list[0].(map[string]any)["recommended"] == nil || list[0].(map[string]any)["l1_recommended"].(float64) < 20 {
+		h.t.Errorf("history %v", row)
+	}
+	for _, args := range [][]string{{"history"}, {"tx", "show", txid}} {
+		if got := h.lamina(args...); got.code != exitOK || !strings.Contains(got.out, " recommended, on the L1 ") {
+			h.t.Errorf("%q: exit code %d\n%s%s", args, got.code, got.out, got.err)
+		}
+	}
+	answer, err := http.Get(ready["metrics"].(string) + "/metrics")
+	must(h.t, err)
+	text, err := io.ReadAll(answer.Body)
+	must(h.t, errors.Join(err, answer.Body.Close()))
+	for _, kind := range risk.Kinds() {
+		if line := fmt.Sprintf("lamina_alarms{chain=\"dev-issued\",kind=%q} 0\n", kind); !strings.Contains(string(text), line) {
+			h.t.Errorf("want %s in\n%s", line, text)
+		}
+	}
+	end()
 }
 
 // checkProof verifies a payment proof without any folder, and spoils it.
@@ -224,13 +316,13 @@ func checkProof(t *testing.T, path, txid string) {
 	a, err := app.Open(app.Options{})
 	must(t, err)
 	began := time.Now()
-	_, _, err = a.VerifyPayment(raw)
+	good, err := a.CheckProof(raw)
 	must(t, err)
-	t.Logf("verified in %s", time.Since(began))
+	t.Logf("verified in %s, %d checks", time.Since(began), len(good.Checks))
 	for i := range raw {
 		bad := bytes.Clone(raw)
 		bad[i] ^= 1 << (i % 8)
-		if _, _, err := a.VerifyPayment(bad); err == nil {
+		if got, err := a.CheckProof(bad); err != nil || got.Claim != nil || got.Refuted == "" {
 			t.Fatalf("byte %d of %d can be another", i, len(raw))
 		}
 	}

@@ -45,13 +45,26 @@ func (f *consentFlags) concerns() (out []string) {
 
 // onSend is onPurse for a command that plans a transaction and sends it.
 func (s *session) onSend(use, short, long string, args cobra.PositionalArgs, f *consentFlags,
-	plan func(context.Context, *desk, []string, int64) (app.Draft, error)) *cobra.Command {
+	ask func(context.Context, *desk, []string, int64) (app.Asked, error)) *cobra.Command {
 	c := s.onPurse(use, short, long, args, &f.purseFlags, wantMoney, func(ctx context.Context, d *desk, args []string) error {
 		rate, err := feeRate(f.rate)
 		if err != nil {
 			return err
 		}
-		draft, err := plan(ctx, d, args, rate)
+		asked, err := ask(ctx, d, args, rate)
+		if err != nil {
+			return err
+		}
+		if f.key != "" && !f.dry { // the coins of a repetition are spent: it may be that nothing can be planned any more
+			before, err := d.Sent(ctx, d.in, f.key, asked)
+			if err != nil {
+				return err
+			}
+			if before != nil {
+				return d.showSent(ctx, before, f.offline)
+			}
+		}
+		draft, err := d.draft(ctx, &asked)
 		if err != nil {
 			return err
 		}
@@ -61,16 +74,28 @@ func (s *session) onSend(use, short, long string, args cobra.PositionalArgs, f *
 	return c
 }
 
+// draft plans what is asked.
+func (d *desk) draft(ctx context.Context, a *app.Asked) (app.Draft, error) {
+	switch {
+	case a.Split != nil:
+		return d.Split(ctx, d.in, *a.Split)
+	case a.Bump != nil:
+		return d.Bump(ctx, d.in, a.Bump.ID, a.Bump.Rate)
+	case a.Cancel != nil:
+		return d.Cancel(ctx, d.in, a.Cancel.ID, a.Cancel.Rate)
+	case a.Raise != nil:
+		return d.Raise(ctx, d.in, a.Raise.ID, a.Raise.Rate)
+	}
+	return d.Draft(ctx, d.in, *a.Payment)
+}
+
 // send shows a draft, has it confirmed and sends it.
 func (d *desk) send(ctx context.Context, f *consentFlags, draft *app.Draft) error {
 	if f.dry {
 		return d.answer(ctx, draft, func() { d.s.printf("%s", d.draftText(draft)) })
 	}
-	// With a key it may be a payment that was made before, which wants no consent any more: sending tells.
-	if f.key == "" {
-		if err := agreed(draft.Warnings, f.concerns()); err != nil {
-			return errors.Join(err, d.Discard(ctx, draft.ID))
-		}
+	if err := agreed(draft.Warnings, f.concerns()); err != nil {
+		return errors.Join(err, d.Discard(ctx, draft.ID))
 	}
 	if err := d.s.confirm(ctx, f.yes, d.draftText(draft), "send this?"); err != nil {
 		return errors.Join(err, d.Discard(ctx, draft.ID))
@@ -142,20 +167,24 @@ func (d *desk) draftText(p *app.Draft) string {
 
 // paymentFlags are what send and sendmany have in common, besides consent.
 type paymentFlags struct {
-	coins []string
-	label string
-	data  string
+	coins   []string
+	label   string
+	data    string
+	account accountFlag
 }
 
 func (f *paymentFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringArrayVar(&f.coins, "coin", nil, "spend exactly this coin, TXID:INDEX (repeatable)")
 	flags.StringVar(&f.label, "label", "", "label for the payment")
+	f.account.add(flags, "number of the account that pays (default: all of them)")
 	flags.StringVar(&f.data, "data", "", "hexadecimal, 80 bytes at most: an output that carries it")
 }
 
-func (f *paymentFlags) payment(rate int64, to []app.Recipient) app.Payment {
-	return app.Payment{To: to, Data: f.data, Rate: rate, Coins: f.coins, Label: f.label}
+// asked is a payment of the desk's wallet.
+func (f *paymentFlags) asked(ctx context.Context, d *desk, rate int64, to []app.Recipient) (app.Asked, error) {
+	rows, err := f.account.rows(ctx, d, "")
+	return app.Asked{Payment: &app.Payment{To: to, Data: f.data, Rate: rate, Coins: f.coins, Label: f.label, Accounts: rows}}, err
 }
 
 const sendHelp = `Pay to an address, or what a payment request (BIP21) asks for. Amounts are whole coins.
@@ -174,13 +203,13 @@ func (s *session) send() *cobra.Command {
 	var p paymentFlags
 	var paysFee bool
 	c := s.onSend("send ADDRESS [AMOUNT]", "pay to an address", sendHelp, cobra.RangeArgs(1, 2), &f,
-		func(ctx context.Context, d *desk, args []string, rate int64) (app.Draft, error) {
+		func(ctx context.Context, d *desk, args []string, rate int64) (app.Asked, error) {
 			to, err := d.recipient(ctx, args)
 			if err != nil {
-				return app.Draft{}, err
+				return app.Asked{}, err
 			}
 			to.PaysFee = paysFee
-			return d.Draft(ctx, d.in, p.payment(rate, []app.Recipient{to}))
+			return p.asked(ctx, d, rate, []app.Recipient{to})
 		})
 	p.add(c)
 	c.Flags().BoolVar(&paysFee, "subtract-fee", false, "the fee comes out of the amount")
@@ -222,12 +251,12 @@ func (s *session) sendMany() *cobra.Command {
 	var f consentFlags
 	var p paymentFlags
 	c := s.onSend("sendmany FILE", "pay to many in one transaction", sendManyHelp, cobra.ExactArgs(1), &f,
-		func(ctx context.Context, d *desk, args []string, rate int64) (app.Draft, error) {
+		func(ctx context.Context, d *desk, args []string, rate int64) (app.Asked, error) {
 			to, err := d.batch(args[0])
 			if err != nil {
-				return app.Draft{}, err
+				return app.Asked{}, err
 			}
-			return d.Draft(ctx, d.in, p.payment(rate, to))
+			return p.asked(ctx, d, rate, to)
 		})
 	p.add(c)
 	return c

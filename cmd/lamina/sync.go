@@ -33,6 +33,12 @@ where several are. For a chain that you name none for they are found by its seed
 private networks have none. --proxy makes all connections, and looks all names up, through a
 SOCKS5 proxy such as Tor, each with a circuit of its own.
 
+--verify sample lets a layer that is new to the folder begin by a sampled proof instead of at its genesis: a megabyte or less that shows, for
+a million blocks, that a history of which less than half the work was done after some point would pass with a chance of at most 2^-32, and the
+newest 2,880 blocks in full. What rests on it is called sampled everywhere. Only nodes that say so serve such proofs; if no peer does, and
+for short chains, all is verified. A wallet that is older than those 2,880 blocks needs all. --verify all verifies all, and fetches again
+from genesis what was sampled before. Without either a folder goes on as it was begun, a new one with all.
+
 There is a line for each chain: stage, how much of it is done, height, blocks a second,
 bytes received, peers. With --json it is one document a line. With --once the program
 ends as soon as all chains are synced, with exit code 0; interrupted before that it ends
@@ -45,6 +51,7 @@ type syncFlags struct {
 	connect []string
 	dir     string
 	proxy   string
+	verify  string
 	once    bool
 	verbose bool
 }
@@ -61,6 +68,7 @@ func (s *session) sync() *cobra.Command {
 	flags.StringArrayVar(&f.connect, "connect", nil, "connect to this peer, and to none that is not named: host:port or CHAIN=host:port (repeatable)")
 	flags.StringVar(&f.dir, "data-dir", defaultDataDir(), "folder that the headers are kept in")
 	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
+	flags.StringVar(&f.verify, "verify", "", "all, or sample: how much of layers' histories (default: as the folder was begun, a new one with all)")
 	flags.BoolVar(&f.once, "once", false, "end as soon as all is synced")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens with peers to standard error")
 	c.MarkFlagsOneRequired("stack", "chain")
@@ -84,7 +92,10 @@ func (s *session) runSync(ctx context.Context, f *syncFlags) error {
 	if err != nil {
 		return err
 	}
-	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy}
+	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy, Verify: app.Verify(f.verify)}
+	if f.verify != "" && follow.Verify != app.VerifyAll && follow.Verify != app.VerifySample {
+		return unreadable(fmt.Errorf("--verify %s: want all or sample", f.verify), "leave it out to go on as the folder was begun")
+	}
 	if follow.Chains, err = f.followed(a); err != nil {
 		return unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}

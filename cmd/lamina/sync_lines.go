@@ -49,6 +49,9 @@ type syncReport struct {
 	Private int     `json:"encrypted_peers"` // of them (BIP324)
 	Source  string  `json:"source"`
 	Synced  bool    `json:"synced"`
+	Sampled int32   `json:"sampled_to,omitempty"` // blocks up to here are known by a sampled proof only; 0: all were verified
+	Bits    int     `json:"sampled_security,omitempty"`
+	Opened  int     `json:"sampled_opened,omitempty"` // blocks that were verified one by one then
 	Waiting string  `json:"waiting_for,omitempty"`
 	Trouble string  `json:"trouble,omitempty"`
 }
@@ -117,6 +120,9 @@ func (l *syncLine) update(p app.Progress, now time.Time) bool {
 	r := syncReport{Chain: p.Chain, Stage: string(p.Stage), Share: p.Share(), Height: p.Tip.Height, Tip: p.Tip.Hash.String(),
 		TipTime: p.TipTime, Claimed: p.Claimed, Shown: p.Shown, Bytes: p.Received, Peers: p.Peers, Private: p.Encrypted, Source: p.Source(),
 		Synced: p.Synced, Waiting: p.Waiting, Trouble: p.Trouble}
+	if p.Sampled != nil {
+		r.Sampled, r.Bits, r.Opened = p.Sampled.To.Height, p.Sampled.Security, p.Sampled.Opened
+	}
 	part := partOf(&p.Status)
 	r.Done, r.Total = part.Done, part.Total
 	if l.stage != r.Stage {
@@ -161,6 +167,9 @@ func (r *syncReport) text() string {
 		text += fmt.Sprintf("  %d of %d (%d%%)", r.Done, r.Total, int(100*r.Share))
 	}
 	text += fmt.Sprintf("  height %d  %.0f/s  %s  %d peers", r.Height, r.Rate, byteText(r.Bytes), r.Peers)
+	if r.Sampled > 0 {
+		text += fmt.Sprintf("  sampled up to %d, with %d bits", r.Sampled, r.Bits)
+	}
 	if r.ETA != nil {
 		text += fmt.Sprintf("  %d s left", *r.ETA)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type teller struct {
 	unlocked bool
 	synced   bool
 	err      error // of Draft
+	tellerDeals
 }
 
 const (
@@ -181,7 +183,7 @@ func (b *teller) Transaction(_ context.Context, _ app.Purse, id spv.Hash) (app.T
 }
 
 func (b *teller) Accounts(context.Context, app.Purse) ([]app.Account, error) {
-	return []app.Account{{Kind: "p2wpkh", Gap: 20}}, nil
+	return []app.Account{{Kind: "p2wpkh", Gap: 20, Path: "m/84'/1'/0'"}, {Number: 1, Kind: "p2wpkh", Gap: 20, Path: "m/84'/1'/1'"}}, nil
 }
 
 func (b *teller) Receive(_ context.Context, in app.Purse, r app.ReceiveRequest) (app.Address, error) {
@@ -241,12 +243,19 @@ func (b *teller) Raise(_ context.Context, in app.Purse, id spv.Hash, _ int64) (a
 	return b.draft(in)
 }
 func (b *teller) Split(_ context.Context, in app.Purse, s app.SplitRequest) (app.Draft, error) {
-	if s.Account != 3 {
+	if s.Account != -1 {
 		return app.Draft{}, errors.New("split: of another account than that with the money")
 	}
 	return b.draft(in)
 }
 
+func (b *teller) Sent(_ context.Context, in app.Purse, key string, of app.Asked) (*app.Sent, error) {
+	if key != "repeated" {
+		return nil, nil
+	}
+	b.note(fmt.Sprintf("sent %s %t", key, of.Payment != nil))
+	return &app.Sent{Purse: in, ID: someTx, Fee: 500, Repeated: true, Trust: b.trust()}, nil
+}
 func (b *teller) Send(_ context.Context, r app.SendRequest) (app.Sent, error) {
 	if err := b.check(r.Password); err != nil {
 		return app.Sent{}, err

@@ -23,34 +23,42 @@ const txHelp = `Look at a payment, and change one that is still pending.
 
 func (s *session) tx() *cobra.Command {
 	return group("tx", "look at a payment, and change a pending one", txHelp, s.txShow(),
-		s.txChange("bump", "pay a higher fee for a pending payment", txBumpHelp, app.Backend.Bump),
-		s.txChange("cancel", "take a pending payment back", txCancelHelp, app.Backend.Cancel),
-		s.txChange("cpfp", "pay for a pending payment with one that spends it", txCPFPHelp, app.Backend.Raise),
+		s.txChange("bump", "pay a higher fee for a pending payment", txBumpHelp, func(c *app.Changed) app.Asked { return app.Asked{Bump: c} }),
+		s.txChange("cancel", "take a pending payment back", txCancelHelp, func(c *app.Changed) app.Asked { return app.Asked{Cancel: c} }),
+		s.txChange("cpfp", "pay for a pending payment with one that spends it", txCPFPHelp, func(c *app.Changed) app.Asked { return app.Asked{Raise: c} }),
 		s.txAbandon())
 }
 
-const txShowHelp = `Show all that is known of a payment.
+const txShowHelp = `Show all that is known of a payment, and how many confirmations are recommended for it.
 
   lamina tx show TXID
   lamina tx show TXID --json`
 
 func (s *session) txShow() *cobra.Command {
 	var f purseFlags
-	return s.onPurse("show TXID", "show a payment", txShowHelp, cobra.ExactArgs(1), &f, wantMoney,
+	var attacker float64
+	c := s.onPurse("show TXID", "show a payment", txShowHelp, cobra.ExactArgs(1), &f, wantMoney,
 		func(ctx context.Context, d *desk, args []string) error {
 			id, err := txID(args[0])
 			if err != nil {
+				return err
+			}
+			if err := checkAttacker(attacker); err != nil {
 				return err
 			}
 			t, err := d.Transaction(ctx, d.in, id)
 			if err != nil {
 				return err
 			}
+			waits, err := d.waitsFor(ctx, []app.Row{t.Row}, attacker)
+			if err != nil {
+				return err
+			}
 			if s.json {
-				return s.printJSON(t)
+				return s.printWith(t, "waits", waits)
 			}
 			err = s.table(t.ID.String()+"\t\t\t", func(w io.Writer) {
-				fmt.Fprintf(w, "state\t%s\t\t\n", stateOf(&t.Row))
+				fmt.Fprintf(w, "state\t%s\t\t\n", standing(&t.Row, waits))
 				if t.Block != nil {
 					fmt.Fprintf(w, "block\t%d\t%s\t\n", t.Block.Height, t.Block.Hash)
 				}
@@ -73,10 +81,15 @@ func (s *session) txShow() *cobra.Command {
 				if len(t.Actions) > 0 {
 					fmt.Fprintf(w, "can be tried\t%s\t\t\n", strings.Join(t.Actions, ", "))
 				}
+				if t.NoBump != "" {
+					fmt.Fprintf(w, "no bump\t%s\t\t\n", shown(t.NoBump))
+				}
 			})
 			s.printf("%s\n", trustLine(&t.Trust))
 			return err
 		})
+	addAttacker(c.Flags(), &attacker)
+	return c
 }
 
 func txID(text string) (id spv.Hash, err error) {
@@ -102,16 +115,12 @@ pays for parent).
 
   lamina tx cpfp TXID --rate 20`
 
-func (s *session) txChange(use, short, long string,
-	plan func(app.Backend, context.Context, app.Purse, spv.Hash, int64) (app.Draft, error)) *cobra.Command {
+func (s *session) txChange(use, short, long string, asked func(*app.Changed) app.Asked) *cobra.Command {
 	var f consentFlags
 	return s.onSend(use+" TXID", short, long, cobra.ExactArgs(1), &f,
-		func(ctx context.Context, d *desk, args []string, rate int64) (app.Draft, error) {
+		func(_ context.Context, _ *desk, args []string, rate int64) (app.Asked, error) {
 			id, err := txID(args[0])
-			if err != nil {
-				return app.Draft{}, err
-			}
-			return plan(d.Backend, ctx, d.in, id, rate)
+			return asked(&app.Changed{ID: id, Rate: rate}), err
 		})
 }
 

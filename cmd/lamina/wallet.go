@@ -35,6 +35,7 @@ type newWalletFlags struct {
 	chains   []string
 	birthday string
 	gap      uint32
+	accounts uint32
 	password secretFlags
 }
 
@@ -49,7 +50,7 @@ func (f *newWalletFlags) add(c *cobra.Command) {
 
 // request asks for what a new wallet wants.
 func (s *session) newWallet(ctx context.Context, f *newWalletFlags, name string) (app.NewWallet, error) {
-	n := app.NewWallet{Name: name, Chains: f.chains, Gap: f.gap}
+	n := app.NewWallet{Name: name, Chains: f.chains, Gap: f.gap, Accounts: f.accounts}
 	a, err := s.open()
 	if err != nil {
 		return n, err
@@ -114,6 +115,7 @@ func (s *session) walletCreate() *cobra.Command {
 			})
 		}}
 	f.add(c)
+	c.Flags().Uint32Var(&f.accounts, "accounts", 0, "accounts of each kind, at most 20 (0: 1)")
 	words.add(c.Flags())
 	c.Flags().IntVar(&count, "words-count", 12, "how many words: 12 or 24")
 	passphrase.add(c.Flags(), "passphrase")
@@ -161,6 +163,7 @@ func (s *session) walletRestore() *cobra.Command {
 			})
 		}}
 	f.add(c)
+	c.Flags().Uint32Var(&f.accounts, "accounts", 0, "accounts of each kind, at most 20 (0: 3)")
 	words.add(c.Flags(), "words")
 	passphrase.add(c.Flags(), "passphrase")
 	return c

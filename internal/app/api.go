@@ -26,6 +26,8 @@ type Backend interface {
 	Packets
 	Notes
 	Network
+	Security
+	Settlement
 }
 
 // Purse names one wallet's side on one chain.
@@ -48,7 +50,9 @@ type Trust struct {
 	Verified     bool   `json:"verified"`
 	Peers        int    `json:"peers"`
 	FilterSource string `json:"filter_source"` // what blocks are looked through with, in words; empty: nothing yet
-	Offline      bool   `json:"offline"`       // nothing is asked of the network: the answer is as of the last run
+	// Sampled is the height up to which the chain is known by a sampled proof only (protocol.md 10.1); 0: all headers were verified.
+	Sampled int32 `json:"sampled,omitempty"`
+	Offline bool  `json:"offline"` // nothing is asked of the network: the answer is as of the last run
 }
 
 // Secret is a password, words or a passphrase. It prints as a placeholder; convert it to

@@ -23,6 +23,10 @@ type Payments interface {
 	Raise(ctx context.Context, in Purse, id spv.Hash, rate int64) (Draft, error)
 	// Split plans a transaction to ourselves that makes the coins asked for.
 	Split(ctx context.Context, in Purse, s SplitRequest) (Draft, error)
+	// Sent returns what was sent under an idempotency key, nil if nothing was. It is to be asked before what may be a
+	// repetition is planned: the coins are spent by then, and there may be nothing to plan with. With another request
+	// than the key was used for it is an error (CodeConflict).
+	Sent(ctx context.Context, in Purse, key string, of Asked) (*Sent, error)
 	// Send signs a draft and sends it.
 	Send(ctx context.Context, s SendRequest) (Sent, error)
 	// Discard forgets a draft. What was sent stays sent.
@@ -43,6 +47,21 @@ type Payment struct {
 	Accounts []int       `json:"accounts,omitempty"`
 	Label    string      `json:"label,omitempty"`   // is kept for the transaction
 	NoLock   bool        `json:"no_lock,omitempty"` // without the lock against fee sniping
+}
+
+// Asked is what a draft is made of: exactly one of its fields is set.
+type Asked struct {
+	Payment *Payment      `json:"payment,omitempty"`
+	Split   *SplitRequest `json:"split,omitempty"`
+	Bump    *Changed      `json:"bump,omitempty"`
+	Cancel  *Changed      `json:"cancel,omitempty"`
+	Raise   *Changed      `json:"raise,omitempty"`
+}
+
+// Changed is a pending transaction that is to be replaced or raised.
+type Changed struct {
+	ID   spv.Hash `json:"txid"`
+	Rate int64    `json:"rate,omitempty"`
 }
 
 // Recipient is one output to make.
@@ -128,7 +147,7 @@ type SplitRequest struct {
 	Count   int      `json:"count,omitempty"`
 	Amount  int64    `json:"amount,omitempty"` // with Count: of this sum; 0: of all that is there
 	Coins   []string `json:"coins,omitempty"`
-	Account int      `json:"account"`
+	Account int      `json:"account"`        // below 0: the one with the most that can be spent
 	Rate    int64    `json:"rate,omitempty"` // 0: what Fees recommends
 }
 
@@ -151,8 +170,14 @@ type Plans interface {
 type CombineRequest struct {
 	CoinFilter
 	Rate   int64 `json:"rate,omitempty"`   // 0: what Fees recommends
-	Future int64 `json:"future,omitempty"` // rate at which the coins would be spent later; 0: as Rate
+	Future int64 `json:"future,omitempty"` // rate at which the coins would be spent later; 0: what Fees recommends, Rate if that is more
 }
+
+// What Plan.Advice says.
+const (
+	AdviseNow  = "now"  // combining costs less now than it saves later
+	AdviseWait = "wait" // it costs as much, or more
+)
 
 // Plan combines coins.
 type Plan struct {
@@ -168,6 +193,7 @@ type Plan struct {
 	Saving int64      `json:"saving"` // Later - Cost - Rest; negative if it costs
 	Left   int        `json:"left"`   // coins that cost more than they hold, and stay
 	Lost   int64      `json:"lost"`   // what they hold
+	Advice string     `json:"advice"` // AdviseNow or AdviseWait
 	State  PlanState  `json:"state"`
 	Unit   Unit       `json:"unit"`
 	Trust  Trust      `json:"trust"`
@@ -191,6 +217,9 @@ type PlanState struct {
 	Steps   int        `json:"steps"`
 	Waiting bool       `json:"waiting"`        // for what was sent to be confirmed
 	Sent    []spv.Hash `json:"sent,omitempty"` // by this call
+	// Warnings want consent before the next transaction goes out. Where they hold up a call's first one, it fails with
+	// CodeConsent instead.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // Packets are partially signed transactions (BIP174), in base64.

@@ -102,8 +102,9 @@ type Transaction struct {
 	Rate    *int64      `json:"rate"` // base units per 1000 virtual bytes; nil: the fee is not known
 	Inputs  []DraftLine `json:"inputs"`
 	Outputs []DraftLine `json:"outputs"`
-	Seen    int         `json:"seen"`    // peers that announced it since the program started, without having had it from us
-	Actions []string    `json:"actions"` // of "bump", "cancel", "cpfp", "abandon": what can be tried
+	Seen    int         `json:"seen"`              // peers that announced it since the program started, without having had it from us
+	Actions []string    `json:"actions"`           // of "bump", "cancel", "cpfp", "abandon": what can be tried
+	NoBump  string      `json:"no_bump,omitempty"` // why it cannot be replaced, where the chain is why
 	Unit    Unit        `json:"unit"`
 	Trust   Trust       `json:"trust"`
 }

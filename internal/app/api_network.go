@@ -52,16 +52,21 @@ type Fees struct {
 	Chain string `json:"chain"`
 	// Least is what peers relay, by their own word, else by the chain's policy.
 	Least int64 `json:"least"`
-	// Low, Normal and High span what is known; Normal is what a rate of 0 means elsewhere.
+	// Normal is what a rate of 0 means elsewhere. Low and High: where Measured, the middle half of what blocks paid, by
+	// their means; else bounds within which a choice makes sense, which say nothing of demand.
 	Low    int64 `json:"low"`
 	Normal int64 `json:"normal"`
 	High   int64 `json:"high"`
 	// Source says where the range comes from, in words.
 	Source string `json:"source"`
-	// Measured: it comes from the network, not from the chain's policy alone.
-	Measured bool  `json:"measured"`
-	Trust    Trust `json:"trust"`
-	Unit     Unit  `json:"unit"`
+	// Measured: blocks, or coinbases in proofs, tell what is paid; else peers and the chain's policy alone say what the
+	// least is.
+	Measured bool       `json:"measured"`
+	Peers    int        `json:"peers"`            // that said what they relay
+	Samples  int        `json:"samples"`          // blocks or proofs that were measured
+	Newest   *time.Time `json:"newest,omitempty"` // of them
+	Trust    Trust      `json:"trust"`
+	Unit     Unit       `json:"unit"`
 }
 
 // EventKind names what an Event tells.

@@ -12,13 +12,14 @@ import (
 // Security is what is measured of the work behind the chains, and what of it stands behind a payment (protocol.md sections 9
 // and 10). What is not known is nil or empty, never a number that looks like one. *Local satisfies it.
 type Security interface {
-	// ChainSecurity measures a chain.
-	ChainSecurity(ctx context.Context, chain string) (ChainSecurity, error)
+	// ChainSecurity measures a chain. Attacker is the share of the L1's work that waits count with, above 0 and below 1; 0:
+	// risk.DefaultAttacker.
+	ChainSecurity(ctx context.Context, chain string, attacker float64) (ChainSecurity, error)
 	// Alarms returns the alarms that are on, over all chains.
 	Alarms(ctx context.Context) ([]ChainAlarm, error)
-	// PaymentRisk says how safe a payment of the history is from being undone. Attacker is the share of the L1's work to count
-	// with, above 0 and below 1; 0: risk.DefaultAttacker.
-	PaymentRisk(ctx context.Context, in Purse, id spv.Hash, attacker float64) (PaymentRisk, error)
+	// PaymentRisks says how safe payments of the history are from being undone, in their order; at most MostRisks of them.
+	// Attacker is as for ChainSecurity.
+	PaymentRisks(ctx context.Context, in Purse, ids []spv.Hash, attacker float64) ([]PaymentRisk, error)
 	// Evidence lists why a payment is believed. The block that holds it is fetched once more unless offline: a peer learns
 	// which block is looked at, as it does while the chain is looked through.
 	Evidence(ctx context.Context, in Purse, id spv.Hash) (Evidence, error)
@@ -27,7 +28,13 @@ type Security interface {
 	// Prove makes a file that shows a confirmed payment to anybody (package spv/proof), with so many headers from its block
 	// upwards, or as many as there are. It fetches the block that holds the payment.
 	Prove(ctx context.Context, in Purse, id spv.Hash, confirmations int32) (PaymentProof, error)
+	// CheckProof judges a payment proof by the chain files, the clock, and the header chains that are held here: of each header
+	// that the file shares with them it must be the same one. What is refuted is no error.
+	CheckProof(ctx context.Context, file []byte) (ProofCheck, error)
 }
+
+// MostRisks is how many payments may be asked about at once.
+const MostRisks = 1000
 
 // EventAlarm is the kind of events that tell of an alarm: raised or, with AlarmEvent.Cleared, over.
 const EventAlarm EventKind = "alarm"
@@ -157,6 +164,13 @@ const (
 	LegMissing LegState = "missing" // not checked, or not at hand
 	LegBroken  LegState = "broken"  // checked, and not as it should be
 )
+
+// ProofCheck is what became of a payment proof.
+type ProofCheck struct {
+	Claim   *proof.Claim `json:"claim"`             // what the file shows; nil: refuted
+	Refuted string       `json:"refuted,omitempty"` // why
+	Checks  []spv.Check  `json:"checks"`
+}
 
 // PaymentProof is a file that shows a payment.
 type PaymentProof struct {

@@ -59,6 +59,9 @@ type NewWallet struct {
 	WordCount  int       `json:"word_count,omitempty"` // 12 or 24; 0: 12. New words only
 	Passphrase Secret    `json:"passphrase,omitempty"` // BIP39; new words only
 	Gap        uint32    `json:"gap,omitempty"`        // 0: 20
+	// Accounts is how many accounts there are of every kind (BIP44), numbered from 0; at most 20. 0: one for new words, three
+	// for others, so that a wallet that was used elsewhere is found. Not of a watch-only wallet.
+	Accounts uint32 `json:"accounts,omitempty"`
 }
 
 // Created is a new wallet and its words, to be written down.

@@ -46,6 +46,23 @@ func digest(kind string, in Purse, request ...any) [32]byte {
 	return sha256.Sum256(b)
 }
 
+// digest is that of the draft that would be made; false if not exactly one is asked for.
+func (a *Asked) digest(in Purse) (sum [32]byte, one bool) {
+	n := 0
+	add := func(asked bool, make func() [32]byte) {
+		if asked {
+			n++
+			sum = make()
+		}
+	}
+	add(a.Payment != nil, func() [32]byte { return digest("pay", in, *a.Payment) })
+	add(a.Split != nil, func() [32]byte { return digest("split", in, *a.Split) })
+	add(a.Bump != nil, func() [32]byte { return digest("bump", in, a.Bump.ID, a.Bump.Rate) })
+	add(a.Cancel != nil, func() [32]byte { return digest("cancel", in, a.Cancel.ID, a.Cancel.Rate) })
+	add(a.Raise != nil, func() [32]byte { return digest("cpfp", in, a.Raise.ID, a.Raise.Rate) })
+	return sum, n == 1
+}
+
 // keep keeps a draft, and forgets those that are old or too many.
 func (d *drafts) keep(p *planned, now time.Time) {
 	d.mu.Lock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -38,6 +39,11 @@ type ledger struct {
 	lender  *parentView // the chain whose work this one borrows, if it is followed
 	gauge   gauge
 	fetch   fetch
+	apex    *chains.Params // its L1, or its own
+	deals   *settlements
+	// settleOut is what the machine broadcasts for settlements.
+	settleOut map[spv.Hash]bool
+	fees      feeWatch
 }
 
 // chainSnapshot is what a loop tells of its chain. It does not change.
@@ -62,6 +68,7 @@ func (l *ledger) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 		out = l.machine.Step(now, in)
 		l.gaugeWaiting(in, out)
 	}
+	l.seeFees(in)
 	out = append(out, l.fetch.step(now, in)...)
 	if len(l.queue) > 0 || l.broken() != nil {
 		out = append(out, queued{})
@@ -76,7 +83,7 @@ func (l *ledger) broken() error {
 			return p.book.broken
 		}
 	}
-	return nil
+	return l.settleBroken()
 }
 
 // answer does all that the loop is asked.
@@ -146,6 +153,7 @@ func (l *ledger) once(ctx context.Context) error {
 		return err
 	}
 	l.fetch.restart()
+	l.fees.restart()
 	l.answer() // what the last run was asked when it ended
 	l.cfg.Sink, l.cfg.Relay = l.sink, l.first > 0
 	if l.cfg.Seek != nil && l.first > 0 {
@@ -239,6 +247,9 @@ func (l *ledger) watchAll() error {
 			}
 		}
 	}
+	if err := l.settleWatchAll(&in); err != nil {
+		return err
+	}
 	if in.From >= 0 {
 		l.queue = append(l.queue, in)
 		l.scanned, _ = l.block(in.From - 1)
@@ -259,12 +270,14 @@ func (l *ledger) tell(r p2p.Report) {
 	s := &chainSnapshot{status: l.machine.Status(), report: r, scanned: l.scanned}
 	l.follow(&s.status)
 	l.gaugeMoves(&s.status)
+	l.seeProofs(&s.status)
 	s.eta = l.pace.eta(l.clock(), s.status.Share())
 	old := l.shown.Swap(s)
 	if old == nil || old.status.Tip != s.status.Tip || old.status.Stage != s.status.Stage || old.status.Synced != s.status.Synced ||
 		old.status.Peers != s.status.Peers || old.scanned != s.scanned {
 		state := l.state()
 		l.feed.send(Event{Kind: EventSync, Time: l.clock(), Chain: &state})
+		l.deals.wake() // not before the layers' view of their L1 is as new
 	}
 	if !l.offline && slices.ContainsFunc(l.purses, func(p *purse) bool { return !p.placed() }) {
 		before := l.unplaced()

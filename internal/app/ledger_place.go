@@ -62,7 +62,7 @@ func (l *ledger) before(birthday int64, synced bool) (spv.Block, bool, error) {
 	header, _ := l.tree.Header(tip.Height)
 	if birthday == 0 || edge <= int64(l.params.Genesis.Time()) {
 		b, ok := l.block(l.chain.Base().Height)
-		return b, ok, nil
+		return b, ok && l.reaches(), nil
 	}
 	if int64(header.Time()) < edge {
 		return tip, synced, nil
@@ -86,7 +86,7 @@ func (l *ledger) before(birthday int64, synced bool) (spv.Block, bool, error) {
 		}
 		to = from - 1
 	}
-	return l.chain.Base(), true, nil
+	return l.chain.Base(), l.reaches(), nil
 }
 
 // block returns the best chain's block at a height.

@@ -36,7 +36,7 @@ func (l *ledger) carry(out syncer.Output) error {
 				return err
 			}
 		}
-		return nil
+		return l.settleScanned(out.To)
 	case syncer.Seen:
 		l.seen(out)
 		return nil
@@ -69,7 +69,7 @@ func (l *ledger) rewind(change spv.Change) error {
 		}
 		l.announce(p, EventReorged, changed)
 	}
-	return nil
+	return l.settleRewind(fork)
 }
 
 // found takes in a block that holds something for some purse.
@@ -86,6 +86,14 @@ func (l *ledger) found(f syncer.Found) error {
 		}
 		fresh = append(append(fresh, done.Scripts...), more...)
 		l.announce(p, EventConfirmed, done.Changed)
+		if len(done.Scripts)+len(more) > 0 {
+			if err := l.settleGrown(p); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.settleFound(f); err != nil {
+		return err
 	}
 	if len(fresh) > 0 {
 		l.queue = append(l.queue, syncer.Watch{Scripts: fresh, From: f.Block.Height})
@@ -104,6 +112,7 @@ func (l *ledger) seen(s syncer.Seen) {
 		}
 		l.look(p, done)
 	}
+	l.settleSeen(s.Tx)
 	l.heard(s.Tx.TxHash(), s.Peers)
 }
 
@@ -129,6 +138,9 @@ func (l *ledger) look(p *purse, done wallet.Applied) {
 		if !ok || row.Status != wallet.StatusPending {
 			continue
 		}
+		if row.Ours {
+			l.settleSeen(tx)
+		}
 		watch.Coins = append(watch.Coins, inputsOf(tx)...)
 		for i, out := range tx.TxOut {
 			if _, ours := p.chain.AddressOf(out.PkScript); ours {
@@ -143,6 +155,11 @@ func (l *ledger) look(p *purse, done wallet.Applied) {
 func (l *ledger) watch(p *purse, w syncer.Watch) {
 	if p.live && len(w.Scripts)+len(w.Coins) > 0 {
 		l.queue = append(l.queue, w)
+	}
+	if len(w.Scripts) > 0 {
+		if err := l.settleGrown(p); err != nil { // a broken disk ends the loop; else the next block tries again
+			l.cfg.Log.Error("deposits to new addresses are not looked for", "wallet", p.Wallet, "error", err)
+		}
 	}
 }
 

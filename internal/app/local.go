@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/internal/store"
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
 
@@ -32,6 +33,7 @@ type Local struct {
 	feed    feed
 	vaults  vaults
 	drafts  drafts
+	deals   *settlements
 
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -65,7 +67,7 @@ func (a *App) OpenLocal(o LocalOptions) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{options: o, set: a.set, disk: disk}
+	l := &Local{options: o, set: a.set, disk: disk, deals: newSettlements()}
 	if err := l.open(&f); err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
@@ -82,6 +84,7 @@ func (a *App) OpenLocal(o LocalOptions) (*Local, error) {
 		})
 	}
 	l.loops.Go(l.wipe)
+	l.loops.Go(l.settleLoop)
 	return l, nil
 }
 
@@ -93,9 +96,11 @@ func (l *Local) open(f *Follow) error {
 	}
 	for _, c := range all {
 		l.ledgers = append(l.ledgers, &ledger{followed: c, feed: &l.feed, clock: l.options.Clock, offline: l.options.Offline,
-			asked: make(chan func(), askedAhead), ended: make(chan struct{}), restart: func() {}})
+			asked: make(chan func(), askedAhead), ended: make(chan struct{}), restart: func() {},
+			deals: l.deals, apex: l.apexOf(c.params), settleOut: map[spv.Hash]bool{}})
 	}
 	l.lend(all)
+	l.watchFees()
 	if err := os.MkdirAll(filepath.Join(l.options.DataDir, walletFolder), 0o700); err != nil {
 		return err
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"strings"
+
+	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -16,6 +19,7 @@ import (
 
 // Draft plans a payment.
 func (l *Local) Draft(ctx context.Context, in Purse, pay Payment) (Draft, error) {
+	l.freshen(ctx, in, pay.Rate)
 	kept := &planned{in: in, payment: digest("pay", in, pay), label: pay.Label, labels: map[string]string{}}
 	return l.plan(ctx, kept, func(c *ledger, p *purse) (*wallet.Draft, error) {
 		r, err := l.request(c, p, &pay, kept)
@@ -44,7 +48,7 @@ func (l *Local) request(c *ledger, p *purse, pay *Payment, kept *planned) (r wal
 	if r.Rate, err = c.rate(pay.Rate); err != nil {
 		return r, err
 	}
-	r.LongTerm = fee.Rate(c.fees().Normal)
+	r.LongTerm = fee.Rate(c.feeRange().Normal)
 	if r.Coins, err = outpoints(pay.Coins); err != nil {
 		return r, err
 	}
@@ -101,23 +105,22 @@ func (l *Local) parse(c *ledger, text string) (*uri.Request, error) {
 	return &uri.Request{Script: script, Address: text}, nil
 }
 
-// changeAccount chooses the account that takes the change: of the coins or accounts that
-// were named, else one of the kind of what is paid, so that the change looks like a
-// payment, else the one for receiving.
+// changeAccount chooses the account that takes the change: that of the coins that were named; else, of the accounts that
+// pay, one of the kind of what is paid, so that the change looks like a payment, or the one for receiving.
 func changeAccount(p *purse, r *wallet.Request) int {
 	if len(r.Coins) > 0 {
 		if k, ok := p.chain.Coin(r.Coins[0]); ok {
 			return k.Account
 		}
 	}
-	if len(r.Accounts) > 0 {
-		return r.Accounts[0]
-	}
 	accounts := p.chain.Accounts()
+	var kinds []address.Kind
 	for _, to := range r.Recipients {
-		kind := address.KindOf(p.chain.Params(), to.Script)
+		kinds = append(kinds, address.KindOf(p.chain.Params(), to.Script))
+	}
+	for _, kind := range append(kinds, receiving...) {
 		for i, a := range accounts {
-			if kindOf(a.Purpose) == kind && !a.WatchOnly {
+			if kindOf(a.Purpose) == kind && (r.Accounts == nil && !a.WatchOnly || slices.Contains(r.Accounts, i)) {
 				return i
 			}
 		}
@@ -146,6 +149,7 @@ func (l *Local) Raise(ctx context.Context, in Purse, id spv.Hash, rate int64) (D
 
 func (l *Local) replace(ctx context.Context, kind string, in Purse, id spv.Hash, asked int64,
 	how func(*wallet.Chain, spv.Hash, fee.Rate, int32, *rand.Rand) (*wallet.Draft, error)) (Draft, error) {
+	l.freshen(ctx, in, asked)
 	kept := &planned{in: in, payment: digest(kind, in, id, asked)}
 	return l.plan(ctx, kept, func(c *ledger, p *purse) (*wallet.Draft, error) {
 		tx, row, ok := p.chain.Transaction(id)
@@ -172,14 +176,19 @@ func (l *Local) Split(ctx context.Context, in Purse, s SplitRequest) (Draft, err
 	if err != nil {
 		return Draft{}, err
 	}
+	l.freshen(ctx, in, s.Rate)
 	kept := &planned{in: in, payment: digest("split", in, s)}
 	return l.plan(ctx, kept, func(c *ledger, p *purse) (*wallet.Draft, error) {
 		rate, err := c.rate(s.Rate)
 		if err != nil {
 			return nil, err
 		}
-		split := wallet.Split{Count: s.Count, Amount: s.Amount, Coins: ops, Account: s.Account, Rate: rate,
-			LongTerm: fee.Rate(c.fees().Normal), Lock: c.lockHeight()}
+		account := s.Account
+		if account < 0 {
+			account = richest(p, ops)
+		}
+		split := wallet.Split{Count: s.Count, Amount: s.Amount, Coins: ops, Account: account, Rate: rate,
+			LongTerm: fee.Rate(c.feeRange().Normal), Lock: c.lockHeight()}
 		if len(s.Amounts) > 0 {
 			split.Amounts = s.Amounts
 		}
@@ -187,6 +196,22 @@ func (l *Local) Split(ctx context.Context, in Purse, s SplitRequest) (Draft, err
 		c.watch(p, syncer.Watch{Scripts: scripts, From: p.next()})
 		return d, err
 	})
+}
+
+// richest returns the account with the most that can be spent, of certain coins if there are any.
+func richest(p *purse, only []wire.OutPoint) (account int) {
+	sums := map[int]int64{}
+	for _, k := range p.chain.Coins() {
+		if k.Spendable() && (len(only) == 0 || slices.Contains(only, k.Outpoint)) {
+			sums[k.Account] += k.Value
+		}
+	}
+	for i := range p.chain.Accounts() {
+		if sums[i] > sums[account] {
+			account = i
+		}
+	}
+	return account
 }
 
 // Discard forgets a draft.
@@ -212,14 +237,18 @@ func (l *Local) ParseURI(ctx context.Context, chain, text string) (PaymentReques
 	return out, ctx.Err()
 }
 
+func warningsOf(d *wallet.Draft) (out []Warning) {
+	for _, w := range d.Warnings() {
+		out = append(out, Warning{w.Concern.String(), w.Text})
+	}
+	return out
+}
+
 // draftOf shows a draft.
 func draftOf(c *ledger, p *purse, kept *planned) Draft {
 	d := kept.draft
 	out := Draft{Purse: kept.in, ID: kept.id, Paid: d.Paid(), Fee: d.Fee(), Rate: int64(d.Rate()), VSize: fee.Virtual(d.Weight()),
-		LockTime: d.LockTime(), Algorithm: d.Algorithm(), Replaces: d.Replaces(), Unit: unitOf(c.params), Trust: c.trustOf(p)}
-	for _, w := range d.Warnings() {
-		out.Warnings = append(out.Warnings, Warning{w.Concern.String(), w.Text})
-	}
+		LockTime: d.LockTime(), Algorithm: d.Algorithm(), Replaces: d.Replaces(), Warnings: warningsOf(d), Unit: unitOf(c.params), Trust: c.trustOf(p)}
 	for _, in := range d.Inputs() {
 		k := &in.Coin
 		line := outputLine(p.chain, k.Script, k.Value)

@@ -180,6 +180,9 @@ func (l *Local) Transaction(ctx context.Context, in Purse, id spv.Hash) (Transac
 			return Transaction{}, err
 		}
 		t.Raw = hex.EncodeToString(raw.Bytes())
+		if row.Ours && row.Status == wallet.StatusPending {
+			t.NoBump = wallet.NoReplacement(c.params)
+		}
 		if row.FeeKnown {
 			rate := int64(fee.RateOf(row.Fee, weight))
 			t.Rate = &rate
@@ -209,7 +212,7 @@ func actions(chain *wallet.Chain, tx *wire.MsgTx, row *wallet.Row) []string {
 	if row.Status != wallet.StatusPending {
 		return out
 	}
-	if row.FeeKnown && row.Replaceable {
+	if row.FeeKnown && row.Replaceable && wallet.NoReplacement(chain.Params()) == "" {
 		out = append(out, "bump", "cancel")
 	}
 	for i := range tx.TxOut {

@@ -35,6 +35,7 @@ func (l *Local) Unlock(_ context.Context, name string, password Secret, idle tim
 		w.session = keystore.NewSession(keys, l.options.Clock(), idle)
 		l.vaults.mu.Unlock()
 	}
+	l.deals.wake() // what waited for the keys
 	l.feed.send(Event{Kind: EventWallet, Time: l.options.Clock(), Purse: Purse{Wallet: name}})
 	return l.vaults.show(w), nil
 }

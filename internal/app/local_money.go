@@ -75,6 +75,9 @@ func kindOf(purpose uint32) address.Kind {
 	return address.Other
 }
 
+// receiving is the kinds of addresses, the one that is given out where nothing is said first.
+var receiving = []address.Kind{address.P2WPKH, address.P2TR, address.Nested, address.P2PKH}
+
 // accountFor finds the account whose addresses are asked for: P2WPKH if nothing is said
 // and the chain has it, as every payer can pay there.
 func accountFor(p *purse, r ReceiveRequest) (int, error) {
@@ -85,14 +88,13 @@ func accountFor(p *purse, r ReceiveRequest) (int, error) {
 		}
 		return *r.Account, nil
 	}
-	order := []address.Kind{address.P2WPKH, address.P2TR, address.Nested, address.P2PKH}
-	for _, kind := range order {
+	for _, kind := range receiving {
 		at := slices.IndexFunc(accounts, func(a wallet.Account) bool { return kindOf(a.Purpose) == kind })
 		if at >= 0 && (r.Kind == "" || r.Kind == kind.String()) {
 			return at, nil
 		}
 	}
-	return 0, Coded(CodeInvalid, "addresses of kind %.20q: %s has none; kinds are %v", r.Kind, p.name(), order)
+	return 0, Coded(CodeInvalid, "addresses of kind %.20q: %s has none; kinds are %v", r.Kind, p.name(), receiving)
 }
 
 // Receive returns an address to give out.

@@ -10,12 +10,13 @@ import (
 
 // PlanCombine plans to combine coins, and changes nothing.
 func (l *Local) PlanCombine(ctx context.Context, in Purse, r CombineRequest) (Plan, error) {
+	l.freshen(ctx, in, r.Rate)
 	return within(ctx, l, in, func(c *ledger, p *purse) (Plan, error) {
 		rate, err := c.rate(r.Rate)
 		if err != nil {
 			return Plan{}, err
 		}
-		future := rate
+		future := max(rate, fee.Rate(c.feeRange().Normal))
 		if r.Future != 0 {
 			if future, err = c.rate(r.Future); err != nil {
 				return Plan{}, err
@@ -50,6 +51,9 @@ func planOf(c *ledger, p *purse, plan *wallet.Plan) Plan {
 		if g.Join {
 			out.Steps = append(out.Steps, PlanStep{Group: i, Join: true})
 		}
+	}
+	if out.Advice = AdviseWait; out.Saving > 0 {
+		out.Advice = AdviseNow
 	}
 	out.State = PlanState{Steps: len(out.Steps)}
 	if _, at, err := p.chain.NextStep(plan.ID, 0, chance()); err == nil {
@@ -87,6 +91,9 @@ func (l *Local) RunPlan(ctx context.Context, in Purse, id string, password Secre
 	state := PlanState{Kept: true}
 	for {
 		more, err := l.step(ctx, in, id, keys, to, &state)
+		if len(state.Warnings) > 0 && len(state.Sent) > 0 {
+			return state, nil // an error would lose what was sent
+		}
 		if err != nil || !more {
 			return state, err
 		}
@@ -111,9 +118,10 @@ func (l *Local) step(ctx context.Context, in Purse, id string, keys *keystore.Ke
 		return false, nil
 	}
 	if err := consented(n.draft, to); err != nil {
+		state.Warnings = warningsOf(n.draft)
 		return false, err
 	}
-	signed, err := n.draft.Sign(keys, to...)
+	signed, err := n.draft.Sign(keys.Unchecked(), to...) // it runs every script itself
 	if err != nil {
 		return false, err
 	}

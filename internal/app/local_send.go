@@ -35,12 +35,25 @@ func (l *Local) Send(ctx context.Context, s SendRequest) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	signed, err := kept.draft.Sign(keys, consent...)
+	signed, err := kept.draft.Sign(keys.Unchecked(), consent...) // it runs every script itself
 	done()
 	if err != nil {
 		return Sent{}, err
 	}
 	return l.commit(ctx, kept, signed, s.Key)
+}
+
+// Sent returns what was sent under a key.
+func (l *Local) Sent(ctx context.Context, in Purse, key string, of Asked) (*Sent, error) {
+	payment, one := of.digest(in)
+	if !one || key == "" || len(key) > longestKey {
+		return nil, Coded(CodeInvalid, "key of %d bytes: want 1 to %d, and exactly one request", len(key), longestKey)
+	}
+	sent, found, err := l.repeated(ctx, &planned{in: in, payment: payment}, key)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &sent, nil
 }
 
 // repeated looks up what was sent under a key.
@@ -74,6 +87,9 @@ func (l *Local) commit(ctx context.Context, kept *planned, signed *wallet.Signed
 				return was, err
 			}
 			p.book.setSent(key, receipt{kept.payment, signed.ID()})
+		}
+		if err := c.settleBefore(p, signed.Tx()); err != nil {
+			return Sent{}, err
 		}
 		_, row, known := p.chain.Transaction(signed.ID())
 		repeated := known && row.Ours && row.Status != wallet.StatusAbandoned

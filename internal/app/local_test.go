@@ -79,7 +79,7 @@ func (h *home) close() {
 // restore makes the test's wallet and waits until it has looked at every block.
 func (h *home) restore() {
 	h.t.Helper()
-	_, err := h.RestoreWallet(h.t.Context(), NewWallet{Name: h.in.Wallet, Chains: []string{h.in.Chain}, Password: Secret(password)}, Secret(testWords), nil)
+	_, err := h.RestoreWallet(h.t.Context(), NewWallet{Name: h.in.Wallet, Chains: []string{h.in.Chain}, Password: Secret(password), Accounts: 1}, Secret(testWords), nil)
 	h.must(err)
 	h.current()
 }

@@ -43,6 +43,9 @@ func (l *Local) CreateWallet(ctx context.Context, n NewWallet) (Created, error) 
 	if n.Birthday.IsZero() {
 		n.Birthday = l.options.Clock()
 	}
+	if n.Accounts == 0 {
+		n.Accounts = 1
+	}
 	words, err := keystore.NewWords(bits, rand.Reader)
 	if err != nil {
 		return Created{}, err
@@ -62,6 +65,9 @@ func (l *Local) RestoreWallet(ctx context.Context, n NewWallet, words, passphras
 		return Wallet{}, &Error{CodeWords, err}
 	}
 	defer parsed.Wipe()
+	if n.Accounts == 0 {
+		n.Accounts = restoredAccounts
+	}
 	w, err := l.seal(ctx, n, parsed, passphrase)
 	if err != nil {
 		return Wallet{}, err
@@ -118,14 +124,27 @@ func (l *Local) seal(ctx context.Context, n NewWallet, words *keystore.Words, pa
 	if len(n.Chains) == 0 {
 		return nil, Coded(CodeInvalid, "chains: none, want at least one")
 	}
-	if err := l.addAccounts(&profile, keys, n.Chains); err != nil {
+	if n.Accounts > mostAccounts {
+		return nil, Coded(CodeInvalid, "accounts: %d, want at most %d", n.Accounts, mostAccounts)
+	}
+	if err := l.addAccounts(&profile, keys, n.Chains, n.Accounts); err != nil {
 		return nil, err
 	}
-	return l.store(ctx, n, keystore.Contents{Profile: profile, Words: words, Seed: seed})
+	w, err := l.store(ctx, n, keystore.Contents{Profile: profile, Words: words, Seed: seed})
+	if err != nil {
+		return nil, err
+	}
+	l.learnKeys(w.name, keys)
+	return w, nil
 }
 
-// addAccounts derives account 0 of every kind that a chain has, for chains that are new.
-func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, names []string) error {
+const (
+	restoredAccounts = 3 // of each kind, that are looked for where nothing is said
+	mostAccounts     = 20
+)
+
+// addAccounts derives the first accounts of every kind that a chain has, for chains that are new: all with number 0 first.
+func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, names []string, count uint32) error {
 	for _, name := range names {
 		p, err := l.set.Get(name)
 		if err != nil {
@@ -134,8 +153,9 @@ func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, n
 		if slices.Contains(chainsOf(profile), name) {
 			continue
 		}
-		for _, purpose := range p.Keys.Purposes {
-			path, err := keystore.AccountPath(purpose, netOf(p), 0)
+		for i := range count * uint32(len(p.Keys.Purposes)) {
+			purpose := p.Keys.Purposes[i%uint32(len(p.Keys.Purposes))]
+			path, err := keystore.AccountPath(purpose, netOf(p), i/uint32(len(p.Keys.Purposes)))
 			if err != nil {
 				return err
 			}
@@ -197,6 +217,9 @@ func (l *Local) joinAll(w *vault, gap uint32) error {
 	if err != nil {
 		return err
 	}
+	if err := l.openSettlement(w, purses); err != nil {
+		return err
+	}
 	for c, p := range purses {
 		if gap > 0 {
 			if _, err := p.chain.SetGap(gap); err != nil {
@@ -224,21 +247,29 @@ func (l *Local) purses(w *vault) (map[*ledger]*purse, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The records lie under the wallet's name and an id of its keys, so that a wallet of the
-		// same name with other keys begins with none.
-		id := sha256.Sum256(fmt.Appendf(nil, "%x %q", w.profile.Fingerprint[:], w.profile.Descriptors))
-		var log wallet.Log
-		if log, err = l.disk.Wallet(c.params.Name, fmt.Sprintf("%s/%x", w.name, id[:8])); err != nil {
+		log, err := l.records(w, c.params.Name)
+		if err != nil {
 			return nil, err
-		}
-		if l.options.between != nil {
-			log = l.options.between(log)
 		}
 		if out[c], err = openPurse(log, c.params, w.name, w.profile.Birthday, accounts); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// records returns a wallet's records on a chain. They lie under the wallet's name and an id of its keys, so that a wallet of
+// the same name with other keys begins with none.
+func (l *Local) records(w *vault, chain string) (wallet.Log, error) {
+	id := sha256.Sum256(fmt.Appendf(nil, "%x %q", w.profile.Fingerprint[:], w.profile.Descriptors))
+	log, err := l.disk.Wallet(chain, fmt.Sprintf("%s/%x", w.name, id[:8]))
+	if err != nil {
+		return nil, err
+	}
+	if l.options.between != nil {
+		return l.options.between(log), nil
+	}
+	return log, nil
 }
 
 // accountsOf returns a wallet's accounts on a chain, in the order of its profile.
@@ -274,7 +305,7 @@ func (l *Local) AddChains(_ context.Context, name string, password Secret, names
 	}
 	w.work.Lock()
 	defer w.work.Unlock()
-	err = w.file.Update(password, false, func(p *keystore.Profile) error { return l.addAccounts(p, keys, names) })
+	err = w.file.Update(password, false, func(p *keystore.Profile) error { return l.addAccounts(p, keys, names, accountsIn(p)) })
 	if err != nil {
 		return Wallet{}, err
 	}
@@ -282,7 +313,22 @@ func (l *Local) AddChains(_ context.Context, name string, password Secret, names
 	l.vaults.mu.Lock()
 	w.profile = profile
 	l.vaults.mu.Unlock()
-	return l.vaults.show(w), l.joinAll(w, 0)
+	if err := l.joinAll(w, 0); err != nil {
+		return Wallet{}, err
+	}
+	l.learnKeys(name, keys)
+	return l.vaults.show(w), nil
+}
+
+// accountsIn returns how many accounts of a kind a profile has on its first chain.
+func accountsIn(p *keystore.Profile) uint32 {
+	n := uint32(0)
+	for _, a := range p.Accounts {
+		if a.Chain == p.Accounts[0].Chain && a.Path[0] == p.Accounts[0].Path[0] {
+			n++
+		}
+	}
+	return max(n, 1)
 }
 
 // orEmpty makes of no password an empty one, which no file opens to: the session will not do.

@@ -3,6 +3,7 @@ package app
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/layeredpow/lamina/internal/store"
 	"github.com/layeredpow/lamina/spv"
@@ -19,6 +20,9 @@ const (
 	sightingsRead = 2000
 	// mostFed is how many blocks are remembered to find where a reorganisation begins. Below it all is looked at anew.
 	mostFed = 4096
+	// leap is how many L1 blocks at once are more than chance brings; the watch judges an L1 block when so many lie on it.
+	leap     = 6
+	leapTime = time.Minute
 	// mostWaiting bounds layer blocks that wait for an L1 block and are shown to the watch.
 	mostWaiting = 64
 )
@@ -34,6 +38,7 @@ type gauge struct {
 	heard   []spv.Sealed    // the newest message of headers
 	held    []spv.Sealed    // those of them that wait; to be judged once the L1 is synced
 	empty   []spv.Block     // whose filters are disputed
+	leapt   time.Time       // when many L1 blocks came at once that the watch has not been shown yet; zero: they did not
 	last    *measurement
 }
 
@@ -59,62 +64,124 @@ func (l *ledger) gaugeMoves(status *syncer.Status) {
 		l.keepWaiting()
 	}
 	if synced && (status.Synced || len(g.waiting) > 0) {
-		l.showWatch()
+		l.showWatch(status.Synced)
 	}
 	l.publishAlarms()
 }
 
-// showWatch shows the watch the new blocks of both chains: L1 blocks first, for the layer's may build on them.
-func (l *ledger) showWatch() {
-	g, tip, l1Tip := &l.gauge, l.tree.Tip(), l.lender.Tip()
-	if len(g.l1) > 0 && g.l1[len(g.l1)-1] == l1Tip && len(g.layer) > 0 && g.layer[len(g.layer)-1] == tip && !g.fresh {
+// showWatch shows the watch the new blocks of both chains, put together as they came: what the layer did with an L1 block must be
+// there before that is judged.
+func (l *ledger) showWatch(synced bool) {
+	g, tip := &l.gauge, l.tree.Tip()
+	to, begun := l.watchTo(synced)
+	if len(g.l1) > 0 && g.l1[len(g.l1)-1] == to && len(g.layer) > 0 && g.layer[len(g.layer)-1] == tip && !g.fresh {
 		return
 	}
 	from, okL1 := forkOf(g.l1, l.lender.at)
 	layerFrom, okLayer := forkOf(g.layer, l.block)
 	if !okL1 || !okLayer {
-		l.replayWatch()
-		return
+		l.replayWatch(to)
+	} else {
+		sightings, ok := l.sightings(layerFrom, tip.Height)
+		if !ok {
+			return // it is tried again with the next block
+		}
+		if l.late(sightings) > leap {
+			l.replayWatch(to)
+		} else {
+			blocks, _ := l.lender.best(from, to.Height)
+			l.feedWatch(blocks, sightings)
+		}
 	}
-	blocks, _ := l.lender.best(from)
-	for _, b := range blocks {
-		g.watch.L1(l.lender, b)
-		g.l1 = fed(g.l1, b.Block)
-	}
-	sightings, ok := l.sightings(layerFrom, tip.Height)
-	if !ok {
-		return // it is tried again with the next block
-	}
-	for i := range sightings {
-		g.watch.Layer(l.lender, sightings[i])
-		g.layer = fed(g.layer, sightings[i].Block)
-	}
-	g.layer = fed(g.layer, tip) // it may have no proof
 	l.showWaiting()
 	l.showAnchor(tip)
+	if !begun {
+		g.l1, g.layer = nil, nil // what was before is looked at once the layer has begun
+	}
+}
+
+// watchTo returns the L1 block up to which the watch is shown the L1: its tip, if what the layer did meanwhile is known. Else it is
+// the one that the layer's own tip was mined with. Begun: the layer has a block with a proof.
+func (l *ledger) watchTo(synced bool) (to spv.Block, begun bool) {
+	to = l.lender.Tip()
+	list, ok := l.sightings(l.tree.Tip().Height, l.tree.Tip().Height)
+	if !ok || len(list) == 0 {
+		return to, synced
+	}
+	if leapt := l.leapt(to); synced && !leapt {
+		return to, true
+	}
+	if under, ok := l.lender.Lookup(list[0].Parent.Prev); ok && under.Height+1 < to.Height {
+		if b, ok := l.lender.at(under.Height + 1); ok {
+			to = b
+		}
+	}
+	return to, true
+}
+
+// leapt tells whether the L1 has only just come far. After a sleep its headers come in one message, and so do the layer's,
+// moments later; the watch would take it that nobody had mined the layer meanwhile.
+func (l *ledger) leapt(tip spv.Block) bool {
+	g, now := &l.gauge, l.clock()
+	if len(g.l1) == 0 || tip.Height-g.l1[len(g.l1)-1].Height <= leap {
+		g.leapt = time.Time{}
+		return false
+	}
+	if g.leapt.IsZero() {
+		g.leapt = now
+	}
+	return now.Sub(g.leapt) < leapTime
+}
+
+// late counts the blocks that were mined with an L1 block which the watch has judged already.
+func (l *ledger) late(sightings []risk.Sighting) (n int) {
+	g := &l.gauge
+	for i := range sightings {
+		under, ok := l.lender.Lookup(sightings[i].Parent.Prev)
+		if ok && under.Height+1 <= g.l1[len(g.l1)-1].Height-leap {
+			n++
+		}
+	}
+	return n
+}
+
+// feedWatch shows the watch blocks that follow what it was shown.
+func (l *ledger) feedWatch(blocks []risk.L1Block, sightings []risk.Sighting) {
+	g := &l.gauge
+	g.watch.Replay(l.lender, blocks, sightings)
+	for _, b := range blocks {
+		g.l1 = fed(g.l1, b.Block)
+	}
+	for i := range sightings {
+		g.layer = fed(g.layer, sightings[i].Block)
+	}
+	g.layer = fed(g.layer, l.tree.Tip()) // it may have no proof
 }
 
 // replayWatch begins anew with what is on disk.
-func (l *ledger) replayWatch() {
-	g, tip := &l.gauge, l.tree.Tip()
-	blocks, times := l.lender.best(l.lender.Tip().Height - replayed + 1)
+func (l *ledger) replayWatch(to spv.Block) {
+	g := &l.gauge
+	blocks, times := l.lender.best(to.Height-replayed+1, to.Height)
 	if len(blocks) == 0 {
 		return
 	}
-	sightings, _ := l.sightingsSince(times[0])
-	g.watch = risk.NewWatch()
-	g.watch.Replay(l.lender, blocks, sightings)
+	sightings, whole := l.sightingsSince(times[0])
+	g.watch, g.l1, g.layer = risk.NewWatch(), nil, nil
 	l.showFilters()
-	g.l1, g.layer = nil, nil
-	for _, b := range blocks {
-		g.l1 = fed(g.l1, b.Block)
+	placed := risk.Place(l.lender, sightings)
+	if _, ok := firstOver(placed); !ok { // the newest L1 block alone, for the alarms to name
+		blocks = blocks[len(blocks)-1:]
 	}
-	for i := range sightings {
-		g.layer = fed(g.layer, sightings[i].Block)
+	l.feedWatch(lived(blocks, placed, whole), sightings)
+}
+
+// lived leaves out the L1 blocks of before the layer's first, if that is among those placed: they say nothing about its share.
+func lived(blocks []risk.L1Block, placed []risk.Placed, whole bool) []risk.L1Block {
+	from, ok := firstOver(placed)
+	if !whole || !ok {
+		return blocks
 	}
-	g.layer = fed(g.layer, tip)
-	l.showWaiting()
-	l.showAnchor(tip)
+	return blocks[min(max(0, int(from-blocks[0].Block.Height)), len(blocks)):]
 }
 
 // showWaiting shows blocks above the tip that wait for their L1 block.

@@ -5,13 +5,11 @@ import (
 	"github.com/layeredpow/lamina/spv/risk"
 )
 
-// best returns blocks of the best chain from a height up to the tip, oldest first, as far as they are at hand; and the time
-// of each.
-func (v *parentView) best(from int32) (blocks []risk.L1Block, times []uint32) {
+// best returns blocks of the best chain between two heights, oldest first, as far as they are at hand; and the time of each.
+func (v *parentView) best(from, to int32) (blocks []risk.L1Block, times []uint32) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	tip := v.tree.Tip()
-	for h := max(from, 0); h <= tip.Height; h++ {
+	for h := max(from, 0); h <= min(to, v.tree.Tip().Height); h++ {
 		header, ok := v.header(h)
 		if !ok {
 			blocks, times = nil, nil // a gap: only what lies above it follows each other

@@ -15,8 +15,6 @@ const (
 	mostPools  = 10
 )
 
-var _ Security = (*Local)(nil)
-
 // lend gives every chain that is merge-mined a view of the chain whose work it borrows, if that is followed beside it. Layers
 // have one that judges them; for the others it only measures.
 func (l *Local) lend(all []*followed) {
@@ -68,26 +66,19 @@ func (l *ledger) measure() *measurement {
 }
 
 func (l *ledger) measureShare(m *measurement) {
-	blocks, times := l.lender.best(m.l1.Height - risk.LongWindow + 1)
+	blocks, times := l.lender.best(m.l1.Height-risk.LongWindow+1, m.l1.Height)
 	if len(blocks) == 0 {
 		m.unknown = "the L1's headers are not at hand"
 		return
 	}
 	sightings, whole := l.sightingsSince(times[0])
 	placed := risk.Place(l.lender, sightings)
-	from := int32(math.MaxInt32)
-	for i := range placed {
-		if placed[i].Class != risk.Unknown {
-			from = min(from, placed[i].Under.Height+1)
-		}
-	}
-	if from == math.MaxInt32 {
+	if _, ok := firstOver(placed); !ok {
 		m.unknown = "no layer block on a known L1 block has been seen"
 		return
 	}
-	for whole && len(blocks) > 0 && blocks[0].Block.Height < from { // the layer did not exist
-		blocks, times = blocks[1:], times[1:]
-	}
+	blocks = lived(blocks, placed, whole)
+	times = times[len(times)-len(blocks):]
 	if len(blocks) == 0 {
 		m.unknown = "no L1 block has come since the layer's first"
 		return
@@ -105,6 +96,17 @@ func (l *ledger) measureShare(m *measurement) {
 		m.points = append([]SharePoint{{time.Unix(int64(times[end-1]), 0).UTC(), risk.Measure(stretch, placed)}}, m.points...)
 	}
 	m.count(blocks[0].Block.Height, placed)
+}
+
+// firstOver returns the height of the first L1 block that the layer could have been mined with; false if none is known.
+func firstOver(placed []risk.Placed) (int32, bool) {
+	from := int32(math.MaxInt32)
+	for i := range placed {
+		if placed[i].Class != risk.Unknown {
+			from = min(from, placed[i].Under.Height+1)
+		}
+	}
+	return from, from < math.MaxInt32
 }
 
 // count tallies the layer blocks over the L1 blocks from a height upwards.
@@ -174,16 +176,30 @@ func waits(r risk.Race, known bool) (out []Wait) {
 	return out
 }
 
+// attackerOr returns the share of the L1's work to count with.
+func attackerOr(share float64) (float64, error) {
+	switch {
+	case share == 0:
+		return risk.DefaultAttacker, nil
+	case !(share > 0 && share < 1):
+		return 0, Coded(CodeInvalid, "attacker's share %g: want more than 0 and less than 1", share)
+	}
+	return share, nil
+}
+
 // ChainSecurity measures a chain.
-func (l *Local) ChainSecurity(ctx context.Context, chain string) (ChainSecurity, error) {
+func (l *Local) ChainSecurity(ctx context.Context, chain string, attacker float64) (ChainSecurity, error) {
 	c, err := l.ledger(chain)
 	if err != nil {
+		return ChainSecurity{}, err
+	}
+	if attacker, err = attackerOr(attacker); err != nil {
 		return ChainSecurity{}, err
 	}
 	return call(ctx, c, func() (ChainSecurity, error) {
 		m := c.measure()
 		s := ChainSecurity{Chain: c.params.Name, Unknown: m.unknown, Windows: m.windows, Points: m.points, Parent: m.tally,
-			Pools: m.pools, Half: m.half, Attacker: risk.DefaultAttacker, Alarms: c.gauge.alarms(), Trust: c.trustNow()}
+			Pools: m.pools, Half: m.half, Attacker: attacker, Alarms: c.gauge.alarms(), Trust: c.trustNow()}
 		if c.params.AuxPoW != nil {
 			s.L1 = l.set.L1Of(c.params).Name
 		}
@@ -223,69 +239,4 @@ func (l *Local) Alarms(ctx context.Context) ([]ChainAlarm, error) {
 		list = append(list, c.gauge.alarms()...)
 	}
 	return list, ctx.Err()
-}
-
-// laterBy are the further confirmations for which the risk is told.
-var laterBy = []int{1, 2, 3, 6, 12, 30, 100}
-
-// PaymentRisk says how safe a payment of the history is from being undone.
-func (l *Local) PaymentRisk(ctx context.Context, in Purse, id spv.Hash, attacker float64) (PaymentRisk, error) {
-	if attacker == 0 {
-		attacker = risk.DefaultAttacker
-	}
-	if !(attacker > 0 && attacker < 1) {
-		return PaymentRisk{}, Coded(CodeInvalid, "attacker's share %g: want more than 0 and less than 1", attacker)
-	}
-	return within(ctx, l, in, func(c *ledger, p *purse) (PaymentRisk, error) {
-		_, row, ok := p.chain.Transaction(id)
-		if !ok {
-			return PaymentRisk{}, noTransaction(p, id)
-		}
-		m := c.measure()
-		r := PaymentRisk{Purse: in, ID: id, Depth: row.Depth, Attacker: attacker, Unknown: m.unknown, Trust: c.trustOf(p)}
-		if c.params.AuxPoW == nil {
-			r.Unknown = ""
-		}
-		race, known := c.race(m, attacker)
-		r.Waits = waits(race, known)
-		if !known {
-			return r, nil
-		}
-		anchor := 0.0
-		if c.params.AuxPoW != nil {
-			r.Honest = &m.honest
-		}
-		if c.params.Layer != nil && row.Depth > 0 {
-			if r.AnchorDepth, ok = c.anchorDepth(row.Block.Height); !ok {
-				r.Unknown = "the L1 block under the payment's block is not known here"
-				return r, nil
-			}
-			anchor = risk.OnL1(attacker).Risk(int(r.AnchorDepth))
-			r.Anchor, r.L1Waits = &anchor, waits(risk.OnL1(attacker), true)
-		}
-		own := race.Risk(int(row.Depth))
-		both := risk.Combined(own, anchor)
-		r.Own, r.Risk = &own, &both
-		for _, more := range laterBy {
-			r.Later = append(r.Later, Later{more, risk.Combined(race.Risk(int(row.Depth)+more), anchor)})
-		}
-		return r, nil
-	})
-}
-
-// anchorDepth returns how many L1 blocks lie on the highest block that a layer block can be anchored to, itself included; 0
-// if that is not on the best chain.
-func (l *ledger) anchorDepth(height int32) (int32, bool) {
-	list, ok := l.sightings(height, height)
-	if !ok || len(list) == 0 {
-		return 0, false
-	}
-	highest, ok := l.anchorOf(&list[0].Parent, l.params.Layer.AnchorDepth)
-	if !ok {
-		return 0, false
-	}
-	if !l.lender.OnBest(highest) {
-		return 0, true
-	}
-	return l.lender.Tip().Height - highest.Height + 1, true
 }

@@ -3,9 +3,9 @@ package app
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/proof"
 )
@@ -92,16 +92,59 @@ func (c sealedChain) Sealed(height int32) (spv.Sealed, error) {
 // MaxPaymentProof is the size of the largest payment proof, bytes.
 const MaxPaymentProof = proof.MaxFile
 
-// VerifyPayment judges a payment proof by itself: with the chain files, and nothing else of this machine but its clock. The
-// report holds every check. A proof that is refuted gives no claim and an error that says why.
-func (a *App) VerifyPayment(file []byte) (*proof.Claim, *spv.Report, error) {
+// CheckProof judges a payment proof by itself: with the chain files, and nothing else of this machine but its clock.
+func (a *App) CheckProof(file []byte) (ProofCheck, error) {
+	return checkProof(file, a.set, nil, uint32(a.clock().Unix()))
+}
+
+func checkProof(file []byte, set *chains.Set, own func(string) proof.Chain, now uint32) (ProofCheck, error) {
 	if len(file) > MaxPaymentProof {
-		return nil, nil, Coded(CodeInvalid, "payment proof: %d bytes, want at most %d", len(file), MaxPaymentProof)
+		return ProofCheck{}, Coded(CodeInvalid, "payment proof: %d bytes, want at most %d", len(file), MaxPaymentProof)
 	}
 	var rep spv.Report
-	claim, err := proof.Verify(file, a.set, nil, uint32(a.clock().Unix()), &rep)
+	claim, err := proof.Verify(file, set, own, now, &rep)
+	out := ProofCheck{Claim: claim, Checks: rep.Checks}
 	if err != nil {
-		return nil, &rep, fmt.Errorf("payment proof refuted: %w", err)
+		out.Refuted = "payment proof refuted: " + err.Error()
 	}
-	return claim, &rep, nil
+	return out, nil
+}
+
+// CheckProof judges a payment proof by what is held of its chain and of that chain's L1, too.
+func (l *Local) CheckProof(ctx context.Context, file []byte) (ProofCheck, error) {
+	own := map[string]heldBlocks{}
+	if p, err := proof.Parse(file); err == nil { // else it is refuted below
+		for _, c := range l.ledgers {
+			ours, from, n := c.params.NetID() == p.Chain, p.Height, len(p.Headers)
+			if !ours {
+				from, n = p.L1Height, len(p.L1) // if they are another chain's, nobody asks for these
+			}
+			held, err := call(ctx, c, func() (heldBlocks, error) { return c.held(from, n), nil })
+			if err != nil {
+				return ProofCheck{}, err
+			}
+			own[c.params.Name] = held
+		}
+	}
+	return checkProof(file, l.set, func(chain string) proof.Chain { return own[chain] }, uint32(l.options.Clock().Unix()))
+}
+
+// heldBlocks are checked headers of a best chain, as a proof.Chain.
+type heldBlocks map[int32]spv.Block
+
+// Block returns the block at a height.
+func (h heldBlocks) Block(height int32) (spv.Block, bool) {
+	b, ok := h[height]
+	return b, ok
+}
+
+// held returns those of n blocks from a height upwards that the best chain has, in the loop.
+func (l *ledger) held(from int32, n int) heldBlocks {
+	out := heldBlocks{}
+	for height := from; height < from+int32(n) && height <= l.tree.Tip().Height; height++ {
+		if b, ok := l.block(height); ok {
+			out[height] = b
+		}
+	}
+	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
@@ -60,7 +61,7 @@ func (m *measured) await(what string, ok func(Event) bool) Event {
 
 func (m *measured) security(chain string) ChainSecurity {
 	m.t.Helper()
-	s, err := m.ChainSecurity(m.t.Context(), chain)
+	s, err := m.ChainSecurity(m.t.Context(), chain, 0)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestMeasuredShare(t *testing.T) {
 	if own.Unknown == "" || own.Windows != nil || own.Honest != nil || own.L1 != "" || *own.Majority != 0.5 || *own.Waits[0].Confirmations != 6 {
 		t.Errorf("the L1: %+v", own)
 	}
-	if _, err := m.ChainSecurity(t.Context(), "nowhere"); CodeOf(err) != CodeMissing {
+	if _, err := m.ChainSecurity(t.Context(), "nowhere", 0); CodeOf(err) != CodeMissing {
 		t.Errorf("an unknown chain: %v", err)
 	}
 }
@@ -176,19 +177,22 @@ func TestProvePayment(t *testing.T) {
 	h.must(err)
 	elsewhere, err := Open(Options{})
 	h.must(err)
-	claim, rep, err := elsewhere.VerifyPayment(p.File)
-	if err != nil || rep.Err() != nil || claim.TxID != id || len(claim.Confirmations) != 6 || claim.Block.Height != 31 || claim.Index != 2 ||
+	got, err := elsewhere.CheckProof(p.File)
+	h.must(err)
+	claim := got.Claim
+	if claim == nil || got.Refuted != "" || len(got.Checks) == 0 || claim.TxID != id || len(claim.Confirmations) != 6 || claim.Block.Height != 31 || claim.Index != 2 ||
 		!bytes.Equal(claim.Outputs[0].Script, script) {
-		t.Fatalf("%+v, %v", claim, err)
+		t.Fatalf("%+v", got)
 	}
 	for i := range p.File {
 		bad := bytes.Clone(p.File)
 		bad[i] ^= 1 << (i % 8)
-		if _, rep, err := elsewhere.VerifyPayment(bad); err == nil || rep.Err() == nil {
+		if got, err := elsewhere.CheckProof(bad); err != nil || got.Claim != nil || got.Refuted == "" || got.Checks[len(got.Checks)-1].Outcome != spv.Failed {
 			t.Fatalf("byte %d of %d can be another", i, len(bad))
 		}
 	}
-	if _, rep, err := elsewhere.VerifyPayment(make([]byte, MaxPaymentProof+1)); err == nil || rep != nil {
+	h.checkOwn(p.File)
+	if _, err := elsewhere.CheckProof(make([]byte, MaxPaymentProof+1)); CodeOf(err) != CodeInvalid {
 		t.Errorf("a huge file: %v", err)
 	}
 	c, err := h.ledger(testChain)
@@ -241,6 +245,31 @@ func TestProvePayment(t *testing.T) {
 	}
 }
 
+// checkOwn: a proof is held to the header chain that is held: here it is on it, and elsewhere there is another.
+func (h *home) checkOwn(file []byte) {
+	h.t.Helper()
+	got, err := h.CheckProof(h.t.Context(), file)
+	h.must(err)
+	if got.Claim == nil || got.Claim.Linked != proof.OwnChain {
+		h.t.Errorf("own chain: %+v", got)
+	}
+	n := newNetwork(h.t, params(h.t, testChain))
+	n.mine(33)
+	n.mine(1, n.payIn(9, []byte{0x51}))
+	other := newHome(h.t, n)
+	other.restore()
+	other.current()
+	if got, err = other.CheckProof(h.t.Context(), file); err != nil || got.Claim != nil || !strings.Contains(got.Refuted, proof.CheckOwnChain) {
+		h.t.Errorf("another chain: %+v, %v", got, err)
+	}
+	if got, err = h.CheckProof(h.t.Context(), []byte("LPAY")); err != nil || got.Refuted == "" {
+		h.t.Errorf("no proof: %+v, %v", got, err)
+	}
+	if _, err := h.CheckProof(h.t.Context(), make([]byte, MaxPaymentProof+1)); CodeOf(err) != CodeInvalid {
+		h.t.Errorf("a huge file: %v", err)
+	}
+}
+
 func checkLegs(t *testing.T, e Evidence, want map[string]LegState) {
 	t.Helper()
 	if len(e.Legs) != len(want) || e.Whole {
@@ -256,19 +285,21 @@ func checkLegs(t *testing.T, e Evidence, want map[string]LegState) {
 // checkRisk compares with the figure in protocol.md section 9: 6 confirmations, 10%: 5.91e-4.
 func (h *home) checkRisk(id spv.Hash) {
 	h.t.Helper()
-	r, err := h.PaymentRisk(h.t.Context(), h.in, id, 0.1)
+	risks, err := h.PaymentRisks(h.t.Context(), h.in, []spv.Hash{id, id}, 0.1)
 	h.must(err)
+	r := risks[1]
 	if r.Depth != 6 || r.Risk == nil || math.Abs(*r.Risk-5.91e-4) > 1e-6 || r.Anchor != nil || r.Unknown != "" || len(r.Later) == 0 ||
 		r.Later[0].Risk >= *r.Risk || *r.Waits[1].Confirmations != 6 {
 		h.t.Errorf("%+v", r)
 	}
-	r, err = h.PaymentRisk(h.t.Context(), h.in, id, 0)
+	risks, err = h.PaymentRisks(h.t.Context(), h.in, []spv.Hash{id}, 0)
 	h.must(err)
+	r = risks[0]
 	if r.Attacker != risk.DefaultAttacker || *r.Waits[1].Confirmations <= 6 {
 		h.t.Errorf("%+v", r)
 	}
 	for _, bad := range []float64{-1, 1, math.NaN()} {
-		if _, err := h.PaymentRisk(h.t.Context(), h.in, id, bad); CodeOf(err) != CodeInvalid {
+		if _, err := h.PaymentRisks(h.t.Context(), h.in, []spv.Hash{id}, bad); CodeOf(err) != CodeInvalid {
 			h.t.Errorf("attacker %g: %v", bad, err)
 		}
 	}
@@ -380,7 +411,7 @@ func TestLend(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.ChainSecurity(t.Context(), borrower.Name)
+		s, err := l.ChainSecurity(t.Context(), borrower.Name, 0)
 		if err != nil || !strings.Contains(s.Unknown, c.says) || s.Honest != nil || s.Majority != nil || s.Watched || s.L1 != borrower.Parent ||
 			s.Waits[0].Never || s.Waits[0].Confirmations != nil {
 			t.Errorf("%+v, %v", s, err)

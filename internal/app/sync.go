@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +25,7 @@ type Progress struct {
 	Chain string
 	syncer.Status
 	p2p.Report
+	Sampled *Sampled // what is known by a sampled proof only; nil: all was verified
 }
 
 // DataError says why a data folder cannot be opened, with a hint for the user.
@@ -58,6 +58,7 @@ type Follow struct {
 	Proxy   string // host:port of a SOCKS5 proxy for all connections; empty: none
 	// Resolve looks the names of seeds up; nil asks the system.
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+	Verify  Verify // how much of layers' histories
 	Log     *slog.Logger
 }
 
@@ -108,6 +109,9 @@ func FindsPeers(p *chains.Params) bool {
 
 // check makes sure that every layer's L1 is followed beside it.
 func (f *Follow) check() error {
+	if err := f.Verify.check(); err != nil {
+		return err
+	}
 	followed := map[string]bool{}
 	for _, p := range f.Chains {
 		if followed[p.Name] {
@@ -167,6 +171,10 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	if cut > 0 {
 		log.Warn("headers file was damaged, the rest is fetched again", "lost", cut)
 	}
+	sampling, err := f.Verify.begin(chain, p)
+	if err != nil {
+		return nil, err
+	}
 	if p.Network == chains.Main || p.Network == chains.Test {
 		// Twice the time that the newest should have taken, in case blocks were slow.
 		chain.KeepProofs(uint32(time.Now().Unix() - 2*store.KeptProofs*int64(p.Spacing())))
@@ -175,7 +183,7 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &followed{params: p, chain: chain, tree: tree, inputs: make(chan syncer.Input, 1)}
+	c := &followed{params: p, chain: chain, tree: tree, sampling: sampling, inputs: make(chan syncer.Input, 1)}
 	c.cfg = p2p.Config{Codec: codecOf(p), Agent: f.Agent, Protocol: p.P2P.Protocol, Peers: f.Peers[p.Name], Log: log,
 		Inputs: c.inputs, Proxy: f.Proxy, V2: p.P2P.V2}
 	if len(c.cfg.Peers) == 0 {
@@ -198,18 +206,20 @@ type followed struct {
 	layers []chan<- syncer.Input // and where they are told that it has moved
 	l1     *parentView           // of a layer: its L1
 	seek   chan<- syncer.Input   // and where it is asked for what it does not have
+
+	sampling bool // it begins by a sampled proof
+	older    bool // a wallet is older than what is held of a chain that began so
 }
 
 func (c *followed) run(ctx context.Context, notify func(Progress)) error {
-	var salt [16]byte
-	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
-	machine := syncer.New(c.tree, salt)
+	machine := c.newMachine()
 	c.cfg.Sink = c.carryOut
-	return p2p.Run(ctx, c.cfg, machine, func(r p2p.Report) {
+	err := p2p.Run(ctx, c.cfg, machine, func(r p2p.Report) {
 		status := machine.Status()
 		c.follow(&status)
-		notify(Progress{Chain: c.params.Name, Status: status, Report: r})
+		notify(Progress{Chain: c.params.Name, Status: status, Report: r, Sampled: c.chain.Sampled()})
 	})
+	return errors.Join(err, c.chain.Settle())
 }
 
 // follow tells the layers of their L1's moves, and corrects what a layer says of itself.
@@ -220,13 +230,19 @@ func (c *followed) follow(status *syncer.Status) {
 	if c.l1 != nil && status.Synced && !c.l1.Synced() {
 		status.Synced, status.Waiting = false, "its L1 to be synced"
 	}
+	if c.older {
+		status.Synced, status.Waiting = false, "all to be verified, for a wallet older than the sampled start: lamina sync --verify all"
+	}
 }
 
-// carryOut makes durable what the machine wants stored.
+// carryOut makes durable what the machine wants stored. Headers may still be on their way to
+// the disk when it returns: nothing but more headers rests on them here.
 func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 	switch out := out.(type) {
 	case syncer.Store:
-		return nil, c.chain.Apply(out.Change)
+		return nil, c.chain.Begin(out.Change)
+	case syncer.Placed:
+		return nil, c.place(&out)
 	case syncer.StoreFilters:
 		return nil, c.chain.AppendFilters(out.From, out.Headers, out.Filters)
 	case syncer.CutFilters:

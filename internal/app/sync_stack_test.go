@@ -177,7 +177,7 @@ func proofFor(t *testing.T, h, parent spv.Header) spv.Sealed {
 	script = append(script, 1, 0, 0, 0, 0, 0, 0, 0)
 	tx := append([]byte{1, 0, 0, 0, 1}, make([]byte, 32)...)
 	tx = append(append(tx, 0xff, 0xff, 0xff, 0xff, byte(len(script))), script...)
-	tx = append(tx, 0xff, 0xff, 0xff, 0xff, 1, 0, 0xf2, 5, 0x2a, 1, 0, 0, 0, 1, 0x51, 0, 0, 0, 0)
+	tx = append(tx, 0xff, 0xff, 0xff, 0xff, 1, 0x40, 0x3d, 0x52, 0x2a, 1, 0, 0, 0, 1, 0x51, 0, 0, 0, 0) // 50.05 coins
 	coinbase, _, err := spv.ParseTx(tx)
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func (w *stackWorld) checkStored(t *testing.T, dir string) {
 		if err != nil || aux == nil || !bytes.Equal(aux.Append(nil), w.high[i].Aux.Append(nil)) {
 			t.Fatalf("proof %d: %v", i+1, err)
 		}
-		if p == nil || *p != store.ParentOf(aux) || p.Outputs != 50e8 {
+		if p == nil || *p != store.ParentOf(aux) || p.Outputs != 5005000000 {
 			t.Fatalf("record %d: %+v", i+1, p)
 		}
 	}

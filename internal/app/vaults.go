@@ -156,6 +156,10 @@ func (l *Local) openVaults() error {
 			w.trouble = err.Error()
 			continue
 		}
+		if err := l.openSettlement(w, purses); err != nil {
+			w.trouble = err.Error()
+			continue
+		}
 		for c, p := range purses {
 			c.purses = append(c.purses, p)
 		}
@@ -221,6 +225,7 @@ func (l *Local) unlock(w *vault, password Secret) (*keystore.Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.learnKeys(w.name, keys)
 	l.vaults.mu.Lock()
 	defer l.vaults.mu.Unlock()
 	w.verified = true

@@ -42,7 +42,10 @@ func (l *Loop) Status() relay.Status { return *l.status.Load() }
 func (l *Loop) Traffic() p2p.Report { return *l.report.Load() }
 
 // Peers returns who is connected.
-func (l *Loop) Peers() []Peer { return l.roll.all() }
+func (l *Loop) Peers() []p2p.Link { return l.board.Links() }
+
+// Switchboard is for changing who is connected.
+func (l *Loop) Switchboard() *p2p.Switchboard { return l.board }
 
 // Synced tells whether no better chain is known of than ours. A private network of one node
 // knows no better.
@@ -76,9 +79,43 @@ func (l *Loop) Tx(ctx context.Context, tx *wire.MsgTx) (mempool.Result, error) {
 	return on(ctx, l, func(now time.Time) (mempool.Result, error) { return l.pool.Add(now, tx, 0) })
 }
 
+// Whisper judges a transaction of our own as Tx does, but neither keeps nor spreads it: it
+// tells one peer of it over a connection of its own, as p2p.Switchboard.Whisper, and returns
+// that peer's address.
+func (l *Loop) Whisper(ctx context.Context, tx *wire.MsgTx, address string) (string, error) {
+	if l.pool == nil {
+		return "", l.headersOnly()
+	}
+	if _, err := l.pool.Test(time.Now(), tx); err != nil {
+		return "", err
+	}
+	return l.board.Whisper(ctx, tx, address)
+}
+
 // Agree is the operator's word that a parked branch may be followed, as chain.Chain.Agree.
 func (l *Loop) Agree(ctx context.Context, id spv.Hash) (chain.Moved, error) {
 	return on(ctx, l, func(time.Time) (chain.Moved, error) { return l.chain.Agree(id) })
+}
+
+// Shun is the operator's word that a block and all above it are not to be followed, as
+// chain.Chain.Shun. Layers follow.
+func (l *Loop) Shun(ctx context.Context, id spv.Hash) (chain.Moved, error) {
+	return l.turn(ctx, id, l.chain.Shun)
+}
+
+// Readmit takes Shun back, as chain.Chain.Readmit.
+func (l *Loop) Readmit(ctx context.Context, id spv.Hash) (chain.Moved, error) {
+	return l.turn(ctx, id, l.chain.Readmit)
+}
+
+func (l *Loop) turn(ctx context.Context, id spv.Hash, f func(spv.Hash) (chain.Moved, error)) (chain.Moved, error) {
+	if l.pool == nil {
+		return chain.Moved{}, l.headersOnly()
+	}
+	return on(ctx, l, func(time.Time) (chain.Moved, error) {
+		l.stirred = true
+		return f(id)
+	})
 }
 
 // flush makes the chain durable.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/internal/node/gbt"
+	"github.com/layeredpow/lamina/internal/node/settler/daemon"
 	"github.com/layeredpow/lamina/spv/chains"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	// "none" accepts nobody. Where a chain has none, it is its usual port, on loopback where
 	// the network is private.
 	Listen map[string]string
+	// Proxy is the host:port of a SOCKS5 proxy for all connections to peers that we make.
+	Proxy string
 	// Upload is how many bytes a second all peers together are sent at most; 0: no bound.
 	Upload int64
 
@@ -41,6 +44,9 @@ type Config struct {
 	FeeVote uint16
 	// L1 reaches a full node of a foreign L1, for its templates; nil: there is none.
 	L1 *gbt.Access
+	// Signers sign batches, by pegged layer. Where there is none, settlement is followed and
+	// passed on.
+	Signers map[string]daemon.Signer
 	// Stratum is where mining hardware connects, host:port; empty: nowhere.
 	Stratum string
 }

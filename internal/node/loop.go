@@ -45,7 +45,7 @@ type Loop struct {
 	cfg     p2p.Config
 	listen  net.Listener
 	inputs  chan syncer.Input // holds one: a second Resume says nothing new
-	roll    roll
+	board   *p2p.Switchboard
 	status  atomic.Pointer[relay.Status]
 	report  atomic.Pointer[p2p.Report]
 	ended   chan struct{}
@@ -57,10 +57,11 @@ type Loop struct {
 
 	// Of the loop alone.
 	tip     spv.Block
-	stirred bool        // headers or blocks came since stir was last called
-	stir    func()      // called when they have
-	moved   func()      // called when the tip has moved, and when the chain has caught up
-	fault   func(error) // called when chain or disk have failed
+	stirred bool                              // headers or blocks came since stir was last called
+	stir    func()                            // called when they have
+	moved   func()                            // called when the tip has moved, and when the chain has caught up
+	fault   func(error)                       // called when chain or disk have failed
+	settle  func(syncer.Peer, *msg.SettleSig) // called with the signatures of batches that peers send
 }
 
 // watched is a chain that notes when headers or blocks come, on whatever branch: layers may
@@ -85,24 +86,28 @@ func (w watched) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 // newLoop returns the loop of a chain that has been opened. L1 is nil for an L1.
 func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1 View, log *slog.Logger) *Loop {
 	l := &Loop{params: p, log: log, chain: c, view: view, pool: pool, inputs: make(chan syncer.Input, 1),
-		roll: roll{peers: map[syncer.Peer]Peer{}}, ended: make(chan struct{}), news: make(chan struct{}), tip: view.Tip(),
-		stir: func() {}, moved: func() {}, fault: func(error) {}}
+		board: p2p.NewSwitchboard(), ended: make(chan struct{}), news: make(chan struct{}), tip: view.Tip(),
+		stir: func() {}, moved: func() {}, fault: func(error) {}, settle: func(syncer.Peer, *msg.SettleSig) {}}
 	cfg := relay.Config{Chain: watched{view, &l.stirred}, Pool: noPool{}}
 	if pool != nil {
 		cfg.Pool = pool
 	}
 	if l1 != nil {
-		cfg.Parent = l1
+		cfg.Parent, cfg.Sample = l1, c.Sample
 		l.l1Moved = true // it may have, since both were last open
 	}
+	cfg.Settle = func(from syncer.Peer, s *msg.SettleSig) { l.settle(from, s) }
 	_, _ = rand.Read(cfg.Salt[:]) // never fails (crypto/rand)
 	l.machine = relay.New(cfg)
 	l.status.Store(&relay.Status{Tip: l.tip, Header: l.tip, Initial: true})
 	l.report.Store(&p2p.Report{})
 	l.cfg = p2p.Config{Codec: msg.Codec{Magic: p.P2P.Magic, AuxPoW: p.AuxPoW != nil, MaxBlock: p.P2P.MaxMessage},
-		Protocol: p.P2P.Protocol, V2: p.P2P.V2, Log: log, Inputs: l.inputs, Height: func() int32 { return view.Tip().Height }}
+		Protocol: p.P2P.Protocol, V2: p.P2P.V2, Log: log, Inputs: l.inputs, Switchboard: l.board, Height: func() int32 { return view.Tip().Height }}
 	if pool != nil {
 		l.cfg.Services, l.cfg.Relay = Services, true
+	}
+	if cfg.Sample != nil {
+		l.cfg.Services |= msg.SFNodeSample
 	}
 	return l
 }
@@ -123,16 +128,10 @@ func (l *Loop) run(ctx context.Context) error {
 
 // Step hands the machine an input, after what others have asked for. It is for the driver.
 func (l *Loop) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
-	l.roll.note(now, in)
 	if _, ok := in.(syncer.Resume); ok {
 		out = l.carryOut(now)
 	}
 	out = append(out, l.machine.Step(now, in)...)
-	for _, o := range out {
-		if d, ok := o.(syncer.Drop); ok {
-			l.roll.dropped(d.Peer)
-		}
-	}
 	if l.pool == nil {
 		out = withoutInventory(out)
 	}
@@ -221,13 +220,18 @@ func (l *Loop) tellL1Moved() {
 	l.poke()
 }
 
+// post runs a function on the loop, some time later.
+func (l *Loop) post(f func(now time.Time)) {
+	l.mu.Lock()
+	l.calls = append(l.calls, f)
+	l.mu.Unlock()
+	l.poke()
+}
+
 // do runs a function on the loop and waits for it. After an error it may still run.
 func (l *Loop) do(ctx context.Context, f func(now time.Time)) error {
 	done := make(chan struct{})
-	l.mu.Lock()
-	l.calls = append(l.calls, func(now time.Time) { f(now); close(done) })
-	l.mu.Unlock()
-	l.poke()
+	l.post(func(now time.Time) { f(now); close(done) })
 	select {
 	case <-done:
 		return nil

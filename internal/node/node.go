@@ -35,6 +35,8 @@ type Node struct {
 	mining *Mining
 	upload *p2p.Upload
 	closed sync.Once
+
+	settlements map[string]*Settlement // by layer
 }
 
 // Run opens a stack, tells so, and runs it until the context ends.
@@ -86,8 +88,10 @@ func (n *Node) open() error {
 			layer.tellL1Moved()
 		}
 	}
-	n.mining, err = newMining(n)
-	return err
+	if n.mining, err = newMining(n); err != nil {
+		return err
+	}
+	return n.openSettlements()
 }
 
 // openChain opens a chain and its port. L1 is nil for an L1.
@@ -132,7 +136,7 @@ func (n *Node) connect(l *Loop) {
 	if l.listen != nil { // a nil *TCPListener is no nil net.Listener
 		l.cfg.Listen = l.listen
 	}
-	l.cfg.Upload = n.upload
+	l.cfg.Upload, l.cfg.Proxy = n.upload, n.cfg.Proxy
 	if !private(l.params) && len(l.cfg.Peers) == 0 {
 		l.cfg.Book = filepath.Join(n.cfg.folder(l.params), "peers.dat")
 		l.cfg.Seek = &p2p.Seek{Want: wire.SFNodeNetwork, Seeds: l.params.P2P.Seeds, Port: l.params.P2P.Port}
@@ -169,6 +173,9 @@ func (n *Node) Run(ctx context.Context) error {
 			}
 		})
 	}
+	for _, s := range n.settlements {
+		all.Go(func() { s.run(ctx) })
+	}
 	all.Go(func() { n.flush(ctx, stop) })
 	n.mining.run(ctx, &all, stop)
 	all.Wait()
@@ -202,6 +209,9 @@ func (n *Node) flush(ctx context.Context, stop context.CancelCauseFunc) {
 func (n *Node) Close() (err error) {
 	n.closed.Do(func() {
 		var errs []error
+		for _, s := range n.settlements {
+			errs = append(errs, s.close())
+		}
 		for i := len(n.layers) - 1; i >= 0; i-- {
 			errs = append(errs, n.layers[i].close())
 		}

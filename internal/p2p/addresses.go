@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"crypto/rand"
+	"errors"
 	"net"
 	"slices"
 	"time"
@@ -18,6 +19,8 @@ const (
 	// A peer may tell one address each tellEvery, and tellAsked when it was asked.
 	tellEvery = 10 * time.Second
 	tellAsked = 1000
+	// maxBanTime bounds how long a cause may have a peer left alone.
+	maxBanTime = 7 * 24 * time.Hour
 )
 
 // openBook takes the address book from disk.
@@ -72,7 +75,7 @@ func (l *loop) choose() book.Entry {
 		}
 	}
 	fits := func(e book.Entry) bool {
-		return !groups[e.Addr.Group()] && (!e.Addr.IsOnion() || l.cfg.Proxy != "" || l.cfg.Dial != nil) &&
+		return !groups[e.Addr.Group()] && l.reaches(e.Addr) &&
 			(e.Services == 0 || e.Services&l.cfg.Seek.Want == l.cfg.Seek.Want)
 	}
 	var chosen book.Entry
@@ -93,6 +96,26 @@ func (l *loop) choose() book.Entry {
 	l.book.Tried(chosen.Addr, now)
 	l.busy[chosen.Addr] = true
 	return chosen
+}
+
+// probe hands out an address that has not worked yet, to see whether it does; the zero Entry
+// if none will do, or if there are too few peers: then those are sought first.
+func (l *loop) probe() book.Entry {
+	if l.report.Outbound < l.cfg.Seek.Peers {
+		return book.Entry{}
+	}
+	now := time.Now()
+	chosen, _ := l.book.Fresh(l.random, now, l.stranger)
+	if chosen.Addr != (book.Addr{}) {
+		l.book.Tried(chosen.Addr, now)
+		l.busy[chosen.Addr] = true
+	}
+	return chosen
+}
+
+// reaches tells whether an address is of a kind that can be dialled here.
+func (l *loop) reaches(a book.Addr) bool {
+	return !a.IsOnion() || l.cfg.Proxy != "" || l.cfg.Dial != nil
 }
 
 // learn takes addresses from a source.
@@ -192,13 +215,25 @@ func groupOf(address string) string {
 	return host
 }
 
-// ban leaves a host alone for a day. This machine's own hosts are never banned: all who
-// come through a local Tor look the same.
-func (l *loop) ban(k *link, cause error) {
+// ban leaves a host alone for a time, which it returns. This machine's own hosts are never
+// banned: all who come through a local Tor look the same.
+func (l *loop) ban(k *link, cause error) time.Duration {
+	wait := banTimeOf(cause)
 	a, err := book.Parse(k.address)
 	if err != nil || (!a.IsOnion() && a.IP.IsLoopback()) {
-		return
+		return wait
 	}
-	l.book.Ban(a, time.Now().Add(banTime), cause.Error())
+	l.book.Ban(a, time.Now().Add(wait), cause.Error())
 	l.saveBook()
+	return wait
+}
+
+// banTimeOf returns how long a peer is left alone for a cause: as long as the cause has it
+// (BanTime), or a day.
+func banTimeOf(cause error) time.Duration {
+	var timed interface{ BanTime() time.Duration }
+	if errors.As(cause, &timed) {
+		return min(max(timed.BanTime(), time.Minute), maxBanTime)
+	}
+	return banTime
 }

@@ -21,12 +21,17 @@ const (
 	// settled is how long a connection must have lasted for the next failure to count
 	// as the first again.
 	settled = time.Minute
-	// banTime is how long a peer that broke a rule is left alone.
+	// banTime is how long a peer that broke a rule is left alone, unless the cause says
+	// otherwise (see banTimeOf).
 	banTime = 24 * time.Hour
 )
 
-// banned ends a connection whose peer broke a rule that no honest peer breaks.
-type banned struct{ reason error }
+// banned ends a connection whose peer broke a rule that no honest peer breaks, or that the
+// operator bans. Wait is for how long it is left alone.
+type banned struct {
+	reason error
+	wait   time.Duration
+}
 
 func (b *banned) Error() string { return b.reason.Error() }
 func (b *banned) Unwrap() error { return b.reason }
@@ -39,24 +44,19 @@ type dialer struct {
 }
 
 // keep connects again and again, waiting longer after each failure, until the context
-// ends.
-func (d *dialer) keep(ctx context.Context) {
+// ends; running is the loop's.
+func (d *dialer) keep(ctx, running context.Context) {
 	wait := firstBackOff
 	for ctx.Err() == nil {
 		began := time.Now()
-		k, err := d.connect(ctx, d.address, book.Addr{}, d.services)
-		if err == nil {
-			d.services = k.version.Services
-			err = k.serve(ctx)
-		}
-		err = fmt.Errorf("%s: %w", d.address, err)
-		if !deliver(ctx, d.events, event{kind: ended, link: k, err: err}) {
+		err := d.once(ctx, running)
+		if errors.Is(err, errStopped) {
 			return
 		}
 		var ban *banned
 		switch {
 		case errors.As(err, &ban):
-			wait = banTime
+			wait = ban.wait
 		case time.Since(began) > settled:
 			wait = firstBackOff
 		}
@@ -66,6 +66,21 @@ func (d *dialer) keep(ctx context.Context) {
 		}
 		wait = min(2*wait, mostBackOff)
 	}
+}
+
+// once connects and stays until the connection ends, and returns why; errStopped if the loop
+// has ended.
+func (d *dialer) once(ctx, running context.Context) error {
+	k, err := d.connect(ctx, d.address, book.Addr{}, d.services)
+	if err == nil {
+		d.services, k.named = k.version.Services, true
+		err = k.serve(ctx)
+	}
+	err = fmt.Errorf("%s: %w", d.address, err)
+	if !deliver(running, d.events, event{kind: ended, link: k, err: err}) {
+		return errStopped
+	}
+	return err
 }
 
 // connect dials and shakes hands, encrypted if the chain's nodes do that as a rule or this

@@ -84,11 +84,12 @@ func (k *link) shake() error {
 	defer func() { k.in.most = 0 }()
 	theirs := false
 	for range maxGreetings {
-		m, _, err := k.in.next()
+		m, n, err := k.in.next()
 		k.in.release()
 		if err != nil {
 			return err
 		}
+		k.count(n)
 		switch m := m.(type) {
 		case *wire.MsgVersion:
 			if k.version != nil {

@@ -18,6 +18,10 @@ const DefaultInbound = 117
 // acceptPause is the wait after an error of the listener, such as too many open files.
 const acceptPause = time.Second
 
+// shakingShare is the share of the connections that may be shaking hands: strangers who never
+// do that push each other out, and nobody who has.
+const shakingShare = 4
+
 // guest is an accepted connection, before and after its handshake.
 type guest struct {
 	conn  net.Conn
@@ -55,7 +59,10 @@ func (l *loop) admit(ctx context.Context, conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	if len(l.guests) >= l.cfg.Inbound && !l.makeRoom(now) {
+	shaking := func(g *guest) bool { return g.link == nil }
+	anyone := func(*guest) bool { return true }
+	if l.count(shaking) >= max(1, l.cfg.Inbound/shakingShare) && !l.makeRoom(now, shaking) ||
+		len(l.guests) >= l.cfg.Inbound && !l.makeRoom(now, anyone) {
 		_ = conn.Close()
 		return
 	}
@@ -78,19 +85,34 @@ func (l *loop) admit(ctx context.Context, conn net.Conn) {
 	})
 }
 
-// makeRoom turns a guest out, and tells whether there was one to turn out.
-func (l *loop) makeRoom(now time.Time) bool {
-	all := make([]standing, len(l.guests))
-	for i, g := range l.guests {
-		all[i] = standing{group: g.group, since: g.since, greeted: g.link != nil}
-		if g.link != nil {
-			all[i].quick, all[i].useful = time.Duration(g.link.quick.Load()), g.link.useful
+func (l *loop) count(which func(*guest) bool) (n int) {
+	for _, g := range l.guests {
+		if which(g) {
+			n++
 		}
 	}
-	i := evict(all, now)
-	if i < 0 {
+	return n
+}
+
+// makeRoom turns one of some guests out, and tells whether there was one to turn out.
+func (l *loop) makeRoom(now time.Time, which func(*guest) bool) bool {
+	var all []standing
+	var at []int
+	for i, g := range l.guests {
+		if !which(g) {
+			continue
+		}
+		s := standing{group: g.group, since: g.since, greeted: g.link != nil}
+		if g.link != nil {
+			s.quick, s.useful = time.Duration(g.link.quick.Load()), g.link.useful
+		}
+		all, at = append(all, s), append(at, i)
+	}
+	out := evict(all, now)
+	if out < 0 {
 		return false
 	}
+	i := at[out]
 	l.guests[i].end(errRoom)
 	_ = l.guests[i].conn.Close()
 	l.guests = slices.Delete(l.guests, i, i+1)

@@ -30,6 +30,8 @@ const (
 	// sendBusy is how many bytes may wait before the peer's own messages do, too: who
 	// does not take answers has no more questions answered.
 	sendBusy = 1 << 20
+	// sendMany is how many messages may wait before that, however short.
+	sendMany = 512
 )
 
 // link is one connection after the handshake. One goroutine reads, one writes; both
@@ -52,9 +54,19 @@ type link struct {
 	out     chan msg.Message
 	waiting atomic.Int64  // bytes in out, nearly
 	room    chan struct{} // filled when they are few again
-	pinged  atomic.Int64  // when the last ping left, since the connection began
+	pinged  atomic.Int64  // when the last ping left that has no answer, since the connection began; 0: none
+	lately  atomic.Int64  // what the last answer took; 0: none
 	quick   atomic.Int64  // least time of an answer to a ping; 0: none
+	sent    atomic.Int64  // bytes, and when, since the connection began, here and below
+	sentAt  atomic.Int64
+	heard   atomic.Int64
+	heardAt atomic.Int64
+	fee     atomic.Int64 // of its last feefilter
 	end     context.CancelCauseFunc
+	named   bool // it is kept connected, or tried, because somebody named it
+
+	// Of the loop alone, and not changed once the connection is told of.
+	told syncer.Connected
 
 	// Of the loop alone.
 	asked    int       // things it was asked for
@@ -75,7 +87,7 @@ func newLink(h *host, conn net.Conn, address string, sought book.Addr, inbound b
 func (k *link) read(ctx context.Context) error {
 	defer k.in.release()
 	for {
-		for k.waiting.Load() > sendBusy {
+		for k.full() {
 			select {
 			case <-k.room:
 			case <-ctx.Done():
@@ -86,6 +98,7 @@ func (k *link) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		k.count(n)
 		switch m := m.(type) {
 		case *wire.MsgPing:
 			k.queue(wire.NewMsgPong(m.Nonce))
@@ -94,7 +107,7 @@ func (k *link) read(ctx context.Context) error {
 		case *wire.MsgVersion, *wire.MsgVerAck:
 			return errors.New("a second handshake")
 		default:
-			if !k.deliver(ctx, event{kind: received, link: k, message: m, bytes: n}) {
+			if !k.deliver(ctx, event{kind: received, link: k, message: m}) {
 				return context.Cause(ctx)
 			}
 		}
@@ -112,10 +125,11 @@ func (k *link) ping() msg.Message {
 // ponged takes the answer to the last ping.
 func (k *link) ponged(nonce uint64) {
 	at := k.pinged.Load()
-	if at == 0 || nonce != uint64(at) {
+	if at == 0 || nonce != uint64(at) || !k.pinged.CompareAndSwap(at, 0) {
 		return
 	}
 	took := max(1, int64(time.Since(k.since))-at)
+	k.lately.Store(took)
 	if old := k.quick.Load(); old == 0 || took < old {
 		k.quick.Store(took)
 	}
@@ -128,7 +142,10 @@ func (k *link) write(ctx context.Context) error {
 	if err := k.writeOne(k.ping()); err != nil {
 		return err
 	}
-	for busy := false; ; {
+	// The machine counts what it has given since it last heard that all had left, however
+	// slowly it gave it, and waits at some point: so do we.
+	var bytes, messages int64
+	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -146,21 +163,45 @@ func (k *link) write(ctx context.Context) error {
 				return err
 			}
 			waiting := k.waiting.Add(-weight)
-			busy = busy || waiting > sendBusy
-			if waiting <= sendBusy {
+			bytes, messages = bytes+weight, messages+1
+			if !k.full() {
 				select {
 				case k.room <- struct{}{}:
 				default:
 				}
 			}
-			if busy && waiting == 0 {
-				busy = false
+			if waiting == 0 && (bytes > sendBusy || messages > sendMany) {
+				bytes, messages = 0, 0
 				if !k.deliver(ctx, event{kind: drained, link: k}) {
 					return context.Cause(ctx)
 				}
 			}
 		}
 	}
+}
+
+// count notes that a message of n bytes came.
+func (k *link) count(n int) {
+	k.host.heard.Add(int64(n))
+	k.heard.Add(int64(n))
+	k.heardAt.Store(max(1, int64(time.Since(k.since))))
+}
+
+// tell returns what may be told of the connection.
+func (k *link) tell() Link {
+	at := func(since int64) time.Time {
+		if since == 0 {
+			return time.Time{}
+		}
+		return k.since.Add(time.Duration(since))
+	}
+	t := Link{Connected: k.told, Since: k.since, Named: k.named, Encrypted: k.session != nil, Sent: k.sent.Load(), Received: k.heard.Load(), FeeFilter: k.fee.Load(),
+		LastSent: at(k.sentAt.Load()), LastReceived: at(k.heardAt.Load()), Ping: time.Duration(k.lately.Load()),
+		Quickest: time.Duration(k.quick.Load())}
+	if pinged := k.pinged.Load(); pinged != 0 {
+		t.Unanswered = time.Since(k.since) - time.Duration(pinged)
+	}
+	return t
 }
 
 // writeOne encodes and sends a message.
@@ -174,6 +215,8 @@ func (k *link) writeOne(m msg.Message) error {
 	}
 	n, err := k.conn.Write(b)
 	k.host.sent.Add(int64(n))
+	k.sent.Add(int64(n))
+	k.sentAt.Store(max(1, int64(time.Since(k.since))))
 	return err
 }
 
@@ -189,6 +232,9 @@ func (k *link) encode(m msg.Message) ([]byte, error) {
 	}
 	return k.session.Seal(m.Command(), payload)
 }
+
+// full tells whether so much waits that the peer has to take some first.
+func (k *link) full() bool { return k.waiting.Load() > sendBusy || len(k.out) > sendMany }
 
 // queue puts a message in line, or ends the connection if the peer does not read.
 func (k *link) queue(m msg.Message) {
@@ -260,10 +306,9 @@ type event struct {
 	conn    net.Conn // arrived, and ended for one that arrived
 	link    *link    // nil before the handshake
 	message msg.Message
-	bytes   int
 	err     error
-	reply   chan<- book.Entry // wanted
-	sought  book.Addr         // ended: what wanted was answered with
+	reply   chan<- book.Entry // wanted, probing
+	sought  book.Addr         // ended, probed: what the answer was
 	source  string            // told
 	entries []book.Entry
 }
@@ -274,10 +319,12 @@ const (
 	arrived  kind = iota + 1 // it was accepted
 	greeted                  // it shook hands
 	received                 // it brings a message
-	drained                  // much waited to be sent, and nothing does any longer
+	drained                  // much was sent since it last said so, and nothing waits any longer
 	ended                    // it, or the attempt to connect, is over
 	wanted                   // an address to dial is
 	told                     // a seed tells addresses
+	probing                  // an address to try is wanted
+	probed                   // one that probing was answered with shook hands, or did not
 )
 
 func deliver(ctx context.Context, events chan<- event, e event) bool {

@@ -64,6 +64,10 @@ type Config struct {
 	// Upload bounds what is sent; nil: nothing does.
 	Upload *Upload
 
+	// Switchboard lets others change connections while the loop runs, and look at them; nil:
+	// nobody does. It serves one Run.
+	Switchboard *Switchboard
+
 	// Inputs brings the machine what does not come from peers, such as ParentMoved. It
 	// may be nil and is never closed.
 	Inputs <-chan syncer.Input
@@ -91,9 +95,16 @@ type Report struct {
 func Run(ctx context.Context, cfg Config, m Machine, notify func(Report)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	l := newLoop(cfg, m, notify)
+	defer close(l.cfg.Switchboard.ended)
 	for _, address := range cfg.Peers {
-		d := &dialer{host: l.host, address: address}
-		l.wait.Go(func() { d.keep(ctx) })
+		if l.named[address] != nil {
+			continue
+		}
+		if err := l.name(ctx, address); err != nil {
+			cancel(err)
+			l.wait.Wait()
+			return err
+		}
 	}
 	if cfg.Seek != nil {
 		s := &seeker{l.host}
@@ -102,6 +113,7 @@ func Run(ctx context.Context, cfg Config, m Machine, notify func(Report)) error 
 		for range l.cfg.Seek.Peers {
 			l.wait.Go(func() { s.keep(ctx) })
 		}
+		l.wait.Go(func() { s.feel(ctx) })
 	}
 	if cfg.Listen != nil {
 		l.wait.Go(func() { l.accept(ctx) })
@@ -120,7 +132,9 @@ type host struct {
 	events chan event
 	wait   sync.WaitGroup
 	sent   atomic.Int64
+	heard  atomic.Int64 // bytes received
 	linked atomic.Int64 // outbound connections
+	trying atomic.Int64 // attempts that Switchboard.Try has begun
 	memory room
 }
 
@@ -132,6 +146,7 @@ type loop struct {
 	last    syncer.Peer // name given last
 	links   map[syncer.Peer]*link
 	guests  []*guest
+	named   map[string]context.CancelFunc // what ends keeping an address connected
 	book    *book.Book
 	saved   time.Time
 	anchors []book.Addr        // to dial first
@@ -151,6 +166,9 @@ func newLoop(cfg Config, m Machine, notify func(Report)) *loop {
 	if cfg.Sink == nil {
 		cfg.Sink = func(syncer.Output) ([]syncer.Input, error) { return nil, nil }
 	}
+	if cfg.Switchboard == nil {
+		cfg.Switchboard = NewSwitchboard()
+	}
 	if notify == nil {
 		notify = func(Report) {}
 	}
@@ -164,7 +182,7 @@ func newLoop(cfg Config, m Machine, notify func(Report)) *loop {
 	var seed [40]byte
 	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
 	h := &host{cfg: cfg, nonce: binary.LittleEndian.Uint64(seed[:]), events: make(chan event), memory: room{most: maxIncoming}}
-	l := &loop{host: h, machine: m, notify: notify, links: map[syncer.Peer]*link{}, busy: map[book.Addr]bool{},
+	l := &loop{host: h, machine: m, notify: notify, links: map[syncer.Peer]*link{}, named: map[string]context.CancelFunc{}, busy: map[book.Addr]bool{},
 		random: mathrand.New(mathrand.NewChaCha8([32]byte(seed[8:]))), seed: maphash.MakeSeed()}
 	l.openBook()
 	return l
@@ -186,6 +204,8 @@ func (l *loop) run(ctx context.Context) error {
 			err = l.step(ctx, syncer.Tick{})
 		case e := <-l.events:
 			err = l.handle(ctx, e)
+		case call := <-l.cfg.Switchboard.calls:
+			call(ctx, l)
 		case in := <-l.cfg.Inputs:
 			err = l.step(ctx, in)
 		}
@@ -196,7 +216,7 @@ func (l *loop) run(ctx context.Context) error {
 }
 
 func (l *loop) tell() {
-	l.report.Sent = l.sent.Load()
+	l.report.Sent, l.report.Received = l.sent.Load(), l.heard.Load()
 	l.notify(l.report)
 }
 
@@ -208,6 +228,15 @@ func (l *loop) handle(ctx context.Context, e event) error {
 		return nil
 	case wanted:
 		e.reply <- l.choose()
+		return nil
+	case probing:
+		e.reply <- l.probe()
+		return nil
+	case probed:
+		delete(l.busy, e.sought)
+		if e.link != nil {
+			l.book.Works(e.sought, e.link.version.Services, time.Now())
+		}
 		return nil
 	case told:
 		l.learn(e.entries, e.source, true)
@@ -224,8 +253,9 @@ func (l *loop) handle(ctx context.Context, e event) error {
 	if e.kind == drained {
 		return l.step(ctx, syncer.Drained{Peer: k.id})
 	}
-	l.report.Received += int64(e.bytes)
-	switch e.message.(type) {
+	switch m := e.message.(type) {
+	case *wire.MsgFeeFilter:
+		k.fee.Store(m.MinFee)
 	case *msg.Block, *msg.Tx, *msg.Headers, *wire.MsgCFilter:
 		if k.asked > 0 {
 			k.asked, k.useful = k.asked-1, time.Now()
@@ -268,11 +298,13 @@ func (l *loop) greeted(ctx context.Context, k *link) error {
 	l.last++
 	k.id = l.last
 	l.links[k.id] = k
-	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "encrypted", k.session != nil, "agent", v.UserAgent, "height", v.LastBlock)
-	return l.step(ctx, syncer.Connected{
+	k.told = syncer.Connected{
 		Peer: k.id, Address: k.address, Inbound: k.inbound, Version: uint32(v.ProtocolVersion), Agent: v.UserAgent,
 		Services: v.Services, Height: v.LastBlock, Wants: !v.DisableRelayTx, Relay: l.cfg.Relay, WTxID: k.wtxid,
-	})
+	}
+	l.cfg.Switchboard.note(k, true)
+	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "encrypted", k.session != nil, "agent", v.UserAgent, "height", v.LastBlock)
+	return l.step(ctx, k.told)
 }
 
 func (l *loop) ended(ctx context.Context, e event) error {
@@ -292,6 +324,7 @@ func (l *loop) ended(ctx context.Context, e event) error {
 
 func (l *loop) unlink(k *link) {
 	delete(l.links, k.id)
+	l.cfg.Switchboard.note(k, false)
 	if k.session != nil {
 		l.report.Encrypted--
 	}
@@ -378,8 +411,7 @@ func (l *loop) drop(d syncer.Drop) {
 	l.unlink(k)
 	l.cfg.Log.Warn("peer dropped", "peer", k.address, "reason", d.Err, "ban", d.Ban)
 	if d.Ban {
-		l.ban(k, d.Err)
-		k.end(&banned{reason: d.Err})
+		k.end(&banned{reason: d.Err, wait: l.ban(k, d.Err)})
 	} else {
 		k.end(d.Err)
 	}

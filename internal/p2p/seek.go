@@ -24,6 +24,8 @@ const (
 	seedTime = 30 * time.Second
 	// seedEnough is how many connections make seeds unnecessary.
 	seedEnough = 2
+	// feelEvery is how often an address that nobody has tried is tried.
+	feelEvery = 2 * time.Minute
 	// emptyWait is the wait while no address will do.
 	emptyWait = 2 * time.Second
 )
@@ -86,6 +88,31 @@ func (s *seeker) keep(ctx context.Context) {
 			return
 		}
 		wait = min(2*wait, mostBackOff)
+	}
+}
+
+// feel tries addresses that have not worked yet, one now and again, only to shake hands: so
+// those that work are known when one of our peers goes, and addresses that somebody made up do
+// not stay (Bitcoin Core's feelers).
+func (s *seeker) feel(ctx context.Context) {
+	for sleep(ctx, feelEvery/2+rand.N(feelEvery)) {
+		reply := make(chan book.Entry, 1)
+		if !deliver(ctx, s.events, event{kind: probing, reply: reply}) {
+			return
+		}
+		chosen := <-reply // the loop answers what it takes
+		a := chosen.Addr
+		if a == (book.Addr{}) {
+			continue
+		}
+		k, err := s.connect(ctx, a.String(), a, chosen.Services)
+		if err == nil {
+			_ = k.conn.Close()
+		}
+		s.cfg.Log.Debug("address tried", "peer", a, "error", err)
+		if !deliver(ctx, s.events, event{kind: probed, link: k, sought: a}) {
+			return
+		}
 	}
 }
 

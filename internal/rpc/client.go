@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,9 +35,10 @@ type Access struct {
 	Wait   time.Duration // for one answer; 0: as long as the context lasts
 }
 
-// Discover reads how to reach the server that runs on a data folder. The error wraps ErrNoServer if none says so.
+// Discover reads how to reach the server that runs on a data folder, and trusts only the certificate that lies there if one
+// does. The error wraps ErrNoServer if none says so.
 func Discover(dir string) (Access, error) {
-	address, err := readSmall(filepath.Join(dir, AddressName))
+	address, err := readSmall(filepath.Join(dir, AddressName), maxCookie)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Access{}, fmt.Errorf("data folder %s: %w", dir, ErrNoServer)
 	}
@@ -47,12 +49,30 @@ func Discover(dir string) (Access, error) {
 	if err != nil {
 		return Access{}, err
 	}
-	return Access{URL: strings.TrimSpace(string(address)), Login: login}, nil
+	a := Access{URL: strings.TrimSpace(string(address)), Login: login}
+	pem, err := readSmall(filepath.Join(dir, CertificateName), maxCertificate)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, nil
+	case err != nil:
+		return a, err
+	}
+	a.TLS, err = TrustOnly(pem)
+	return a, err
+}
+
+// TrustOnly returns how to speak TLS with a server that shows one of some certificates, or one that they have signed (PEM).
+func TrustOnly(pem []byte) (*tls.Config, error) {
+	c := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("no certificate in it, want PEM")
+	}
+	return c, nil
 }
 
 // ReadCookie reads a cookie file: "USER:PASSWORD". The error wraps ErrNoServer if there is no file.
 func ReadCookie(path string) (Login, error) {
-	b, err := readSmall(path)
+	b, err := readSmall(path, maxCookie)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Login{}, fmt.Errorf("cookie file %s: %w", path, ErrNoServer)
 	}
@@ -117,6 +137,9 @@ func isLoopback(host string) bool {
 	at, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && at.IsLoopback())
 }
+
+// Close lets go of connections that are kept for the next call; the client goes on to work.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Call calls a method with parameters by place and decodes its result into result, which may be nil. What the server answers
 // instead of a result is an *Error; ErrNoServer means that nobody listens.

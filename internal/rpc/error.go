@@ -31,6 +31,7 @@ const (
 	AlreadyInChain   Code = -27
 	WarmingUp        Code = -28
 	PeerNotConnected Code = -29
+	NoSuchHost       Code = -30 // no address of a host, or one that is not banned
 	Unavailable      Code = -33 // the part that answers is not running
 	InvalidRequest   Code = -32600
 	NoSuchMethod     Code = -32601

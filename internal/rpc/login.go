@@ -19,6 +19,15 @@ const (
 	// CookieName and AddressName are the files in a data folder by which a client finds the server.
 	CookieName  = ".cookie"
 	AddressName = "rpc.url"
+	// CertificateName is a copy of the certificate that the server shows, if it serves with TLS.
+	CertificateName = "rpc.cert"
+)
+
+// Bounds of files, bytes.
+const (
+	maxCookie      = 4096
+	maxCertificate = 64 << 10
+	maxSaltedFile  = 64 << 10
 )
 
 // Password is a secret that no printing shows.
@@ -44,18 +53,21 @@ func (l Login) digest() [32]byte {
 }
 
 // guard knows who may ask.
-type guard [][32]byte
+type guard struct {
+	plain  [][32]byte
+	salted []Salted
+}
 
-func newGuard(logins []Login) (guard, error) {
-	if len(logins) == 0 {
-		return nil, errors.New("rpc: nobody may ask: want a cookie or a user with a password")
+func newGuard(logins []Login, salted []Salted) (guard, error) {
+	g := guard{salted: salted}
+	if len(logins)+len(salted) == 0 {
+		return g, errors.New("rpc: nobody may ask: want a cookie or a user with a password")
 	}
-	var g guard
 	for _, l := range logins {
 		if l.Password == "" || strings.ContainsAny(l.User, ":\x00") {
-			return nil, fmt.Errorf("rpc user %.64q: want a password, and a name without colon", l.User)
+			return g, fmt.Errorf("rpc user %.64q: want a password, and a name without colon", l.User)
 		}
-		g = append(g, l.digest())
+		g.plain = append(g.plain, l.digest())
 	}
 	return g, nil
 }
@@ -63,8 +75,11 @@ func newGuard(logins []Login) (guard, error) {
 // admits tells whether a login is one of those that may ask. It always compares with all of them.
 func (g guard) admits(l Login) bool {
 	got, found := l.digest(), 0
-	for i := range g {
-		found |= subtle.ConstantTimeCompare(got[:], g[i][:])
+	for i := range g.plain {
+		found |= subtle.ConstantTimeCompare(got[:], g.plain[i][:])
+	}
+	for i := range g.salted {
+		found |= g.salted[i].matches(l)
 	}
 	return found == 1
 }
@@ -94,7 +109,7 @@ func (c *Cookie) text() string { return c.User + ":" + string(c.Password) }
 // Remove takes the files away, unless another server has put its own there since.
 func (c *Cookie) Remove() error {
 	path := filepath.Join(c.dir, CookieName)
-	b, err := readSmall(path)
+	b, err := readSmall(path, maxCookie)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -104,10 +119,21 @@ func (c *Cookie) Remove() error {
 		return nil
 	}
 	err = os.Remove(path)
-	if gone := os.Remove(filepath.Join(c.dir, AddressName)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
+	for _, name := range []string{AddressName, CertificateName} {
+		if gone := os.Remove(filepath.Join(c.dir, name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 	}
 	return err
+}
+
+// Pin copies the certificate that the server shows into the data folder, so that clients that find the server there know it.
+func (c *Cookie) Pin(certFile string) error {
+	b, err := readSmall(certFile, maxCertificate)
+	if err != nil {
+		return fmt.Errorf("rpc certificate: %w", err)
+	}
+	return writePrivate(filepath.Join(c.dir, CertificateName), string(b))
 }
 
 // writePrivate replaces a file by one that only the user can read, at once.
@@ -127,15 +153,14 @@ func writePrivate(path, text string) error {
 }
 
 // readSmall reads a file that must not be large.
-func readSmall(path string) ([]byte, error) {
-	const most = 4096
+func readSmall(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && len(b) > most {
+	if err == nil && int64(len(b)) > most {
 		err = fmt.Errorf("%s: more than %d bytes", path, most)
 	}
 	return b, err

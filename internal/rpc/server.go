@@ -26,6 +26,7 @@ const (
 type Config struct {
 	Methods *Methods
 	Logins  []Login                // who may ask, the cookie's login among them
+	Salted  []Salted               // and who else, by what is kept of their passwords
 	Hosts   []string               // names of the server besides localhost and its addresses
 	Feed    *Feed                  // for /events; nil: there is none
 	State   func(chain string) any // encoded into every answer's Lamina-State header; nil: none
@@ -46,7 +47,7 @@ type Server struct {
 
 // New returns a server, and adds help, uptime and stop to the methods.
 func New(c Config) (*Server, error) {
-	g, err := newGuard(c.Logins)
+	g, err := newGuard(c.Logins, c.Salted)
 	if err != nil {
 		return nil, err
 	}

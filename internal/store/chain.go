@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -12,7 +13,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // markEvery is how far apart the blocks are whose total work the database remembers, so
@@ -47,6 +47,11 @@ type Chain struct {
 	base    mark   // lowest block held
 	tip     mark   // highest block held
 	since   uint32 // proofs of older headers are not kept in full
+	sampled *Sampled
+
+	writing <-chan error // tells how what was begun ended; nil: nothing is under way
+	failed  error        // how that ended
+	pieces  pieces
 }
 
 // mark is a block with the chain's total work up to and including it.
@@ -135,7 +140,7 @@ func (c *Chain) openFiles(create func(name string) (file, error)) (err error) {
 }
 
 func (c *Chain) close() error {
-	var errs []error
+	errs := []error{c.Settle()}
 	for _, f := range []file{c.file, c.parents, c.filters.blob, c.filters.index} {
 		if f != nil {
 			errs = append(errs, f.Close())
@@ -154,7 +159,7 @@ func (c *Chain) open(start spv.Header, height int32, work uint256.Int) (cut int3
 		c.filters.held = noFilters
 		c.base = mark{Block: spv.Block{Height: height, Hash: start.ID()}, work: work}
 		c.tip = c.base
-		if err := c.write([]spv.Header{start}, height); err != nil {
+		if err := errors.Join(c.write([]spv.Header{start}, height), c.file.Sync()); err != nil {
 			return 0, err
 		}
 		return 0, c.commit(func(b *bolt.Bucket) error { return b.Put(baseKey, c.base.encode()) })
@@ -181,6 +186,9 @@ func (c *Chain) load() (filters filterRange, found bool, err error) {
 		if c.tip, err = decodeMark(b.Get(tipKey)); err != nil {
 			return fmt.Errorf("tip: %w", err)
 		}
+		if c.sampled, err = decodeSampled(b.Get(sampledKey)); err != nil {
+			return fmt.Errorf("sampled: %w", err)
+		}
 		filters, err = decodeFilterRange(b.Get(filtersKey))
 		return err
 	})
@@ -188,24 +196,30 @@ func (c *Chain) load() (filters filterRange, found bool, err error) {
 }
 
 // Tip returns the highest block held and the chain's total work.
-func (c *Chain) Tip() (spv.Block, uint256.Int) { return c.tip.Block, c.tip.work }
+func (c *Chain) Tip() (spv.Block, uint256.Int) {
+	_ = c.Settle() // the tip stays where it was if that failed
+	return c.tip.Block, c.tip.work
+}
 
 // Base returns the lowest block held.
 func (c *Chain) Base() spv.Block { return c.base.Block }
 
 // Headers reads n headers from a height upwards. They must be held.
 func (c *Chain) Headers(height, n int32) ([]spv.Header, error) {
-	past := c.Past(c.tip.Height)
+	past := c.Past(math.MaxInt32)
 	return past.Headers(height, n)
 }
 
 func (c *Chain) offset(height int32) int64 {
-	return int64(height-c.base.Height) * spv.HeaderSize
+	return c.slot(height) * spv.HeaderSize
 }
 
 // Tree returns a tree that continues from the end of the chain, holding what the rules
 // look back at and the deepest reorganisation they allow, as far as it is on disk.
 func (c *Chain) Tree(rules *spv.Rules) (*spv.Tree, error) {
+	if err := c.Settle(); err != nil {
+		return nil, err
+	}
 	first := max(c.base.Height, c.tip.Height-rules.Lookback()-rules.ReorgLimit)
 	headers, err := c.Headers(first, c.tip.Height-first+1)
 	if err != nil {
@@ -226,68 +240,10 @@ func (c *Chain) Tree(rules *spv.Rules) (*spv.Tree, error) {
 // if the machine stops meanwhile, a consistent part. Filters of blocks that are undone
 // are dropped with them.
 func (c *Chain) Apply(change spv.Change) error {
-	if change.Proofs != nil && len(change.Proofs) != len(change.Headers) {
-		return fmt.Errorf("headers of %s: %d proofs for %d headers", c.name, len(change.Proofs), len(change.Headers))
-	}
-	if change.Undo > 0 {
-		if err := c.shrink(change.Undo); err != nil {
-			return fmt.Errorf("headers of %s: %w", c.name, err)
-		}
-	}
-	if len(change.Headers) == 0 {
-		return nil
-	}
-	if err := c.grow(&change); err != nil {
-		return fmt.Errorf("headers of %s: %w", c.name, err)
-	}
-	return nil
-}
-
-// grow writes the headers and what is kept of their proofs, makes them durable, and only
-// then names them.
-func (c *Chain) grow(change *spv.Change) error {
-	headers := change.Headers
-	tip, marks, ids := c.tip, []mark(nil), idsOf(headers)
-	for i := range headers {
-		if prev := headers[i].Prev(); prev != tip.Hash {
-			return fmt.Errorf("header %d builds on %s, want %s", tip.Height+1, prev, tip.Hash)
-		}
-		own, err := workOf(&headers[i])
-		if err != nil {
-			return fmt.Errorf("header %d: %w", tip.Height+1, err)
-		}
-		tip.Height++
-		tip.Hash = ids[i]
-		tip.work.Add(&tip.work, &own)
-		if tip.Height%markEvery == 0 {
-			marks = append(marks, tip)
-		}
-	}
-	if err := c.writeParents(change, ids); err != nil {
+	if err := c.Settle(); err != nil {
 		return err
 	}
-	if err := c.write(headers, c.tip.Height+1); err != nil {
-		return err
-	}
-	before := c.tip
-	c.tip = tip
-	if err := c.commit(func(b *bolt.Bucket) error {
-		return errors.Join(putMarks(b, marks), c.putProofs(b, change))
-	}); err != nil {
-		c.tip = before
-		return err
-	}
-	return nil
-}
-
-// idsOf returns the headers' ids, hashed in bulk.
-func idsOf(headers []spv.Header) []spv.Hash {
-	ids, raw := make([]spv.Hash, len(headers)), make([]*[spv.HeaderSize]byte, len(headers))
-	for i := range headers {
-		raw[i] = (*[spv.HeaderSize]byte)(&headers[i])
-	}
-	pow.HashHeaders(ids, raw)
-	return ids
+	return c.apply(&change)
 }
 
 // shrink forgets the last n headers: first in the database, so that the file may hold
@@ -315,17 +271,6 @@ func (c *Chain) shrink(n int) error {
 		return err
 	}
 	return nil
-}
-
-func (c *Chain) write(headers []spv.Header, height int32) error {
-	raw := make([]byte, 0, len(headers)*spv.HeaderSize)
-	for i := range headers {
-		raw = append(raw, headers[i][:]...)
-	}
-	if _, err := c.file.WriteAt(raw, c.offset(height)); err != nil {
-		return err
-	}
-	return c.file.Sync()
 }
 
 // commit names the tip in one transaction with whatever add writes. Marks, proofs and
@@ -388,9 +333,15 @@ func dropAbove(b *bolt.Bucket, height int32) error {
 	if b == nil {
 		return nil
 	}
+	// Looked up first: a cursor over pages that were emptied in the same transaction never
+	// comes to an end (bbolt's Cursor.Last).
+	var above []int32
 	cur := b.Cursor()
-	for k, _ := cur.Last(); k != nil && heightOf(k) > height; k, _ = cur.Last() {
-		if err := cur.Delete(); err != nil {
+	for k, _ := cur.Seek(heightKey(height + 1)); k != nil; k, _ = cur.Next() {
+		above = append(above, heightOf(k))
+	}
+	for _, h := range above {
+		if err := b.Delete(heightKey(h)); err != nil {
 			return err
 		}
 	}

@@ -83,21 +83,29 @@ type stretch struct {
 func (s *stretch) count() int32 { return int32(len(s.entries) / filterEntry) }
 
 // FiltersTo returns the highest height that has a filter; below every height if none has.
-func (c *Chain) FiltersTo() int32 { return c.filters.held.to }
+func (c *Chain) FiltersTo() int32 {
+	_ = c.Settle()
+	return c.filters.held.to
+}
 
 // FiltersFrom returns the lowest height that has a filter; above FiltersTo if none has.
-func (c *Chain) FiltersFrom() int32 { return c.filters.held.first }
+func (c *Chain) FiltersFrom() int32 {
+	_ = c.Settle()
+	return c.filters.held.first
+}
 
 // Filter returns the filter of the best chain's block at a height. It is false where there
 // is none, or where the disk has spoiled it: then AppendFilters from that height replaces
 // it. Reading in order is fast: much is read at a time. The bytes must not be changed.
 func (c *Chain) Filter(height int32) ([]byte, bool) {
+	_ = c.Settle()
 	_, f, err := c.filters.read(height)
 	return f, err == nil
 }
 
 // FilterHeader returns the filter header (BIP157) at a height; false as for Filter.
 func (c *Chain) FilterHeader(height int32) (spv.Hash, bool) {
+	_ = c.Settle()
 	header, _, err := c.filters.read(height)
 	return header, err == nil
 }
@@ -107,6 +115,9 @@ func (c *Chain) FilterHeader(height int32) (spv.Hash, bool) {
 // is dropped first. The first ones ever may begin anywhere, and so may ones from below
 // the first held, which begin everything anew. They must have been checked.
 func (c *Chain) AppendFilters(from int32, headers []spv.Hash, list [][]byte) error {
+	if err := c.Settle(); err != nil {
+		return err
+	}
 	f := &c.filters
 	to := int64(from) + int64(len(list)) - 1
 	switch {
@@ -151,6 +162,9 @@ func (c *Chain) appendFilters(from int32, headers []spv.Hash, list [][]byte) err
 
 // CutFilters drops the filters above a height.
 func (c *Chain) CutFilters(to int32) error {
+	if err := c.Settle(); err != nil {
+		return err
+	}
 	if err := c.cutFilters(to); err != nil {
 		return fmt.Errorf("filters of %s: %w", c.name, err)
 	}

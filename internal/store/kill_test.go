@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -127,6 +129,9 @@ func everyByte(t *testing.T, steps []func(c *Chain) error, look func(t *testing.
 				done++
 			}
 		}
+		if c != nil {
+			err = errors.Join(err, c.Settle())
+		}
 		return d, db, err
 	}
 	d, db, err := run(1 << 30)
@@ -176,6 +181,63 @@ func TestKilledAtEveryByte(t *testing.T) {
 		finish(t, c, final)
 		holds(t, c, final)
 	})
+}
+
+// TestKilledWhileWriting does the same for changes that are begun and not waited for: at
+// most the last is lost.
+func TestKilledWhileWriting(t *testing.T) {
+	a := link(genesis, 8, 1)
+	b := link(a[5], 4, 2)
+	changes := []spv.Change{{Headers: a[:3]}, {Headers: a[3:5]}, {Headers: a[5:]}, {Undo: 2, Headers: b}}
+	var steps []func(c *Chain) error
+	for _, change := range changes {
+		steps = append(steps, func(c *Chain) error { return c.Begin(change) })
+	}
+	final := append(a[:6:6], b...)
+	everyByte(t, steps, func(t *testing.T, c *Chain, done int) {
+		tip, _ := c.Tip()
+		states := []spv.Header{genesis, a[2], a[4], a[7], b[3]}
+		possible := states[max(done-1, 0):min(done+2, len(states))]
+		if done == 3 {
+			possible = append(possible[:3:3], a[5]) // the undoing is a step of its own
+		}
+		if !slices.ContainsFunc(possible, func(h spv.Header) bool { return h.ID() == tip.Hash }) {
+			t.Fatalf("tip %s after %d steps", tip, done)
+		}
+		finish(t, c, final)
+		holds(t, c, final)
+	})
+}
+
+// TestBegin: whatever is asked next sees what was begun, and hears of it if that failed.
+func TestBegin(t *testing.T) {
+	a := link(genesis, 2000, 1)
+	d, db := newDisk(1<<30), memoryless(t)()
+	c, _, err := openChain("test", db, d.create, genesis, 0, one)
+	check(t, err)
+	check(t, c.Begin(spv.Change{Headers: a[:900]}))
+	if tip, _ := c.Tip(); tip.Height != 900 || tip.Hash != a[899].ID() {
+		t.Fatalf("tip %s", tip)
+	}
+	check(t, c.Begin(spv.Change{Headers: a[900:1800]}))
+	if got, err := c.Headers(1, 1800); err != nil || !slices.Equal(got, a[:1800]) {
+		t.Fatal(err)
+	}
+	check(t, c.Begin(spv.Change{Headers: a[1900:]})) // does not link
+	for name, ask := range map[string]func() error{
+		"settle": c.Settle,
+		"begin":  func() error { return c.Begin(spv.Change{Headers: a[1800:]}) },
+		"apply":  func() error { return c.Apply(spv.Change{Headers: a[1800:]}) },
+		"close":  c.close,
+	} {
+		if err := ask(); err == nil || !strings.Contains(err.Error(), "header 1801 builds on") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if tip, _ := c.Tip(); tip.Height != 1800 {
+		t.Fatalf("tip %s", tip)
+	}
+	check(t, db.Close())
 }
 
 // applied makes steps of changes.

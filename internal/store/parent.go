@@ -94,29 +94,26 @@ func (c *Chain) Parents(height, n int32) ([]*Parent, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids := idsOf(headers)
 	list := make([]*Parent, n)
 	raw := make([]byte, int(n)*parentSize)
 	if err := readAll(c.parents, raw, c.parentOffset(height)); err != nil && !errors.Is(err, errDamaged) {
 		return nil, fmt.Errorf("parents of %s from %d: %w", c.name, height, err)
 	}
-	for i := range ids {
-		if p, ok := parseParent(raw[i*parentSize:(i+1)*parentSize], &ids[i]); ok {
+	for i := range headers {
+		id := headers[i].ID()
+		if p, ok := parseParent(raw[i*parentSize:(i+1)*parentSize], &id); ok {
 			list[i] = &p
 		}
 	}
 	return list, nil
 }
 
-func (c *Chain) parentOffset(height int32) int64 { return int64(height-c.base.Height) * parentSize }
+func (c *Chain) parentOffset(height int32) int64 { return c.slot(height) * parentSize }
 
-// writeParents makes the records of a change durable, before any tip names its headers.
-func (c *Chain) writeParents(change *spv.Change, ids []spv.Hash) error {
-	if change.Proofs == nil {
-		return nil
-	}
-	raw := make([]byte, 0, len(ids)*parentSize)
-	for i, aux := range change.Proofs {
+// writeParents writes the records of some headers from a height upwards.
+func (c *Chain) writeParents(proofs []*spv.AuxPoW, ids []spv.Hash, height int32) error {
+	raw := c.pieces.raw[:0]
+	for i, aux := range proofs {
 		if aux == nil {
 			raw = append(raw, make([]byte, parentSize)...)
 			continue
@@ -124,20 +121,25 @@ func (c *Chain) writeParents(change *spv.Change, ids []spv.Hash) error {
 		p := ParentOf(aux)
 		raw = p.append(raw, &ids[i])
 	}
-	if _, err := c.parents.WriteAt(raw, c.parentOffset(c.tip.Height+1)); err != nil {
-		return err
-	}
-	return c.parents.Sync()
+	c.pieces.raw = raw
+	_, err := c.parents.WriteAt(raw, c.parentOffset(height))
+	return err
 }
 
 // KeepProofs sets from which header time on, in seconds since 1970, proofs are kept in
 // full. Set a little before the newest KeptProofs blocks, it spares the long way up from
 // writing what would soon be deleted. Zero, as at first, keeps all of the newest.
-func (c *Chain) KeepProofs(since uint32) { c.since = since }
+func (c *Chain) KeepProofs(since uint32) {
+	_ = c.Settle() // it may be reading this
+	c.since = since
+}
 
 // Proof returns the full proof of the header at a height; nil if it has none, or it is not
 // among the newest KeptProofs, or was too large to be kept.
 func (c *Chain) Proof(height int32) (*spv.AuxPoW, error) {
+	if err := c.Settle(); err != nil {
+		return nil, err
+	}
 	var raw []byte
 	err := c.db.View(func(tx *bolt.Tx) error {
 		if b := tx.Bucket(chainsBucket).Bucket([]byte(c.name)).Bucket(proofsBucket); b != nil {

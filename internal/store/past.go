@@ -13,12 +13,14 @@ type Past struct {
 	name     string
 	file     io.ReaderAt
 	base, to int32
+	first    int64 // the base's place in the file
 }
 
 // Past returns the headers up to a height. It is for the caller to know that nothing
 // below is undone any more.
 func (c *Chain) Past(to int32) Past {
-	return Past{name: c.name, file: c.file, base: c.base.Height, to: min(to, c.tip.Height)}
+	_ = c.Settle() // if that failed, what was begun is not held
+	return Past{name: c.name, file: c.file, base: c.base.Height, to: min(to, c.tip.Height), first: c.slot(c.base.Height)}
 }
 
 // Base returns the lowest height held.
@@ -33,7 +35,7 @@ func (p *Past) Headers(height, n int32) ([]spv.Header, error) {
 		return nil, fmt.Errorf("headers of %s: %d from %d, held are %d to %d", p.name, n, height, p.base, p.to)
 	}
 	raw := make([]byte, int(n)*spv.HeaderSize)
-	if _, err := p.file.ReadAt(raw, int64(height-p.base)*spv.HeaderSize); err != nil {
+	if _, err := p.file.ReadAt(raw, (p.first+int64(height-p.base))*spv.HeaderSize); err != nil {
 		return nil, fmt.Errorf("headers of %s from %d: %w", p.name, height, err)
 	}
 	headers := make([]spv.Header, n)

@@ -96,6 +96,8 @@ type Policy struct {
 	DustRate    int64 // an output is dust if spending it at this rate costs more than its value
 	DustLimit   int64 // where the limit is a plain amount instead
 	SoftDust    int64 // each output below this adds this much to the fee; 0: no such rule
+	// NoReplacement: nodes keep the first of two transactions that spend a coin, whatever the other pays (no BIP125).
+	NoReplacement bool
 }
 
 // Escrow is how a layer holds value for its child chains (protocol.md section 7).

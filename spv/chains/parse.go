@@ -198,6 +198,8 @@ func (r *reader) readPolicy(p *Params) {
 		Incremental: integer[int64](s, "incremental", 0, maxRate),
 		WalletFee:   integer[int64](s, "wallet_fee", 0, maxRate),
 		SoftDust:    integer[int64](s, "soft_dust", 0, maxRate, 0),
+
+		NoReplacement: s.flag("no_replacement"),
 	}
 	if s.has("dust_limit") {
 		p.Policy.DustLimit = integer[int64](s, "dust_limit", 0, maxRate)

@@ -197,6 +197,9 @@ func (m *MMR) Truncate(n uint64) error {
 	return nil
 }
 
+// Node returns a node, so that a range is the Nodes of itself and of every shorter one.
+func (m *MMR) Node(position uint64) (Node, error) { return m.nodes.Node(position) }
+
 // Prove proves the leaf with the given index, counted from 0, in the present range.
 func (m *MMR) Prove(index uint64) (Proof, error) {
 	return Prove(m.nodes, m.peaks.leaves, index)

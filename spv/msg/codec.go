@@ -93,7 +93,7 @@ func empty(command string) wire.Message {
 	return emptyFilter(command)
 }
 
-// emptyFilter is empty for compact filters (BIP157), bloom filters (BIP37) and settlers.
+// emptyFilter is empty for compact filters (BIP157), bloom filters (BIP37), settlers and sampled proofs.
 func emptyFilter(command string) wire.Message {
 	switch command {
 	case wire.CmdGetCFilters:
@@ -112,6 +112,10 @@ func emptyFilter(command string) wire.Message {
 		return &wire.MsgFilterLoad{}
 	case CmdSettleSig:
 		return &SettleSig{}
+	case CmdGetSample:
+		return &GetSample{}
+	case CmdSample:
+		return &Sample{}
 	}
 	return nil
 }

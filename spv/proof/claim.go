@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/risk"
@@ -25,6 +26,16 @@ func (l Link) String() string { return linkNames[min(int(l), len(linkNames)-1)] 
 
 // MarshalText makes a Link readable in JSON.
 func (l Link) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText takes what String gives.
+func (l *Link) UnmarshalText(text []byte) error {
+	i := slices.Index(linkNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("link %.40q: want one of %q", text, linkNames)
+	}
+	*l = Link(i)
+	return nil
+}
 
 // Assumption is something that the file does not show. The set is closed.
 type Assumption uint8
@@ -66,6 +77,16 @@ func (a Assumption) String() string {
 
 // MarshalText makes an Assumption readable in JSON.
 func (a Assumption) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText takes the sentence of an assumption that is known.
+func (a *Assumption) UnmarshalText(text []byte) error {
+	i := slices.Index(assumptionTexts[:], string(text))
+	if i < int(NoBetterChain) {
+		return fmt.Errorf("assumption %.80q: not one that is known", text)
+	}
+	*a = Assumption(i)
+	return nil
+}
 
 // Output is one output of the transaction, in base units of the chain.
 type Output struct {

@@ -40,6 +40,17 @@ func (k Kind) String() string {
 // MarshalText makes a Kind readable in JSON.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText takes a stable name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for _, known := range Kinds() {
+		if known.String() == string(text) {
+			*k = known
+			return nil
+		}
+	}
+	return fmt.Errorf("alarm %.40q: want one of %s", text, Kinds())
+}
+
 // Seen is what raised an alarm. Which fields count depends on the kind.
 type Seen struct {
 	Blocks int       `json:"blocks,omitempty"` // layer blocks that show it; FilterConflict: different answers

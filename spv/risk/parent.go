@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/layeredpow/lamina/spv"
@@ -68,6 +69,17 @@ func (c Class) String() string {
 
 // MarshalText makes a Class readable in JSON.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText takes what String gives.
+func (c *Class) UnmarshalText(text []byte) error {
+	for _, known := range []Class{Unknown, Near, Seal} {
+		if known.String() == string(text) {
+			*c = known
+			return nil
+		}
+	}
+	return fmt.Errorf("parent's class %.40q: want %q, %q or %q", text, Unknown, Near, Seal)
+}
 
 // Placed is a layer block with the place of its parent.
 type Placed struct {

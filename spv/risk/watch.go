@@ -217,19 +217,17 @@ func (w *Watch) settle(b L1Block) {
 }
 
 func (w *Watch) settleShare(sealed bool) {
-	w.history = append(w.history, sealed)
-	if len(w.history) > shareHistory {
+	if len(w.history) >= leastExamples {
+		if w.since++; w.drop.score == 0 || w.since >= shareHistory { // what is usual is told by the blocks before this one
+			w.usual, _ = Wilson(float64(count(w.history)), float64(len(w.history)))
+			w.since, w.drop = 0, sum{}
+		}
+		if w.usual >= leastUsual {
+			w.drop.add(dropEvidence(w.usual, sealed))
+		}
+	}
+	if w.history = append(w.history, sealed); len(w.history) > shareHistory {
 		w.history = slices.Delete(w.history, 0, 1)
-	}
-	if len(w.history) < leastExamples {
-		return
-	}
-	if w.since++; w.drop.score == 0 || w.since >= shareHistory {
-		w.usual, _ = Wilson(float64(count(w.history)), float64(len(w.history)))
-		w.since, w.drop = 0, sum{}
-	}
-	if w.usual >= leastUsual {
-		w.drop.add(dropEvidence(w.usual, sealed))
 	}
 }
 

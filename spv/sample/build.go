@@ -22,9 +22,9 @@ type Source interface {
 
 // Build answers a query for the chain that ends at a height, opening so many blocks below the tip in full.
 func Build(chain *chains.Params, q Query, height, tail int32, src Source) (*Proof, error) {
-	if height < 2 || tail < 1 || tail > maxTail || q.Security < 1 || q.Security > MaxSecurity {
-		return nil, fmt.Errorf("sampled proof: tip at %d, tail of %d, %d bits; want a tip at 2 or above, a tail of 1 to %d, and 1 to %d bits",
-			height, tail, q.Security, maxTail, MaxSecurity)
+	if height < 2 || tail < 1 || tail > maxTail || q.Security < 1 || q.Security > MaxSecurity || q.Keep < 1 {
+		return nil, fmt.Errorf("sampled proof: tip at %d, tail of %d, %d bits, %d blocks kept; want a tip at 2 or above, a tail of 1 to %d, 1 to %d bits, "+
+			"1 block or more", height, tail, q.Security, q.Keep, maxTail, MaxSecurity)
 	}
 	b := builder{src: src, leaves: uint64(height), p: &Proof{Chain: chain.NetID(), Height: height}}
 	first := max(height-tail, 1)
@@ -45,6 +45,14 @@ func Build(chain *chains.Params, q Query, height, tail int32, src Source) (*Proo
 		}
 		b.p.Tail = append(b.p.Tail, s)
 	}
+	start := startOf(&chain.Rules, height, q.Keep)
+	for h := start.first; h <= start.last; h++ {
+		header, err := src.Header(h)
+		if err != nil {
+			return nil, fmt.Errorf("sampled proof: header %d: %w", h, err)
+		}
+		b.p.Start = append(b.p.Start, header)
+	}
 	peaks, err := merkle.PeaksAt(src, b.leaves)
 	if err != nil {
 		return nil, err
@@ -53,12 +61,21 @@ func Build(chain *chains.Params, q Query, height, tail int32, src Source) (*Proo
 	for _, at := range []struct {
 		path   *merkle.Proof
 		height int32
-	}{{&b.p.GenesisPath, 0}, {&b.p.BelowPath, first - 1}, {&b.p.LastPath, height - 1}} {
+	}{{&b.p.GenesisPath, 0}, {&b.p.BelowPath, first - 1}, {&b.p.LastPath, height - 1}, {&b.p.StartPath, start.last}} {
 		if *at.path, err = merkle.Prove(src, b.leaves, uint64(at.height)); err != nil {
 			return nil, err
 		}
 	}
 	return b.p, b.draw(&q, first)
+}
+
+// run is a range of heights, both ends included.
+type run struct{ first, last int32 }
+
+// startOf returns the headers that a verifier goes on from who takes the newest blocks up to a height elsewhere.
+func startOf(rules *spv.Rules, height, keep int32) run {
+	last := max(height-min(keep, height), 0)
+	return run{first: max(last-rules.Lookback()+1, 0), last: last}
 }
 
 type builder struct {

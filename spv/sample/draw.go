@@ -20,6 +20,9 @@ const MaxSecurity = 128
 type Query struct {
 	Salt     [32]byte // random
 	Security int      // bits: a false chain passes with a probability of at most 2^-Security
+	// Keep is how many of the newest blocks, the tip included, the verifier will take one by one elsewhere, at least 1. The headers
+	// that it goes on from are shown.
+	Keep int32
 }
 
 // Draws returns how many draws from so many octaves give the security. One octave needs one: its every half-empty chain is hit.

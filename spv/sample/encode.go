@@ -16,6 +16,7 @@ import (
 const (
 	MaxProof   = 4 << 20 // bytes
 	maxTail    = 4096
+	maxStart   = 64
 	maxSamples = 4096
 	maxNodes   = 1 << 16
 	maxPath    = 32
@@ -28,9 +29,9 @@ var magic = []byte("LSMP")
 //
 // Its form, integers little-endian, lengths as CompactSize: "LSMP" | 01 | genesis hash, 32 | height of the tip, uint32 | the tip
 // with its merged-mining proof | its coinbase without witness: length, bytes | its branch | the header below the tail, 80 | tail: length,
-// headers with proofs | range nodes: length, 64 bytes each (hash, work) | three paths | samples: length, each: height uint32 | the header before,
-// 80 | the header with its proof | two paths. A path is a number of nodes, uint8, and for each its place among the
-// range nodes, uint16: paths share most of them.
+// headers with proofs | start: length, headers of 80 | range nodes: length, 64 bytes each (hash, work) | four paths | samples: length, each:
+// height uint32 | the header before, 80 | the header with its proof | two paths. A path is a number of nodes, uint8, and for each its place
+// among the range nodes, uint16: paths share most of them.
 type Proof struct {
 	Chain    spv.Hash // genesis hash
 	Height   int32    // of the tip
@@ -39,9 +40,11 @@ type Proof struct {
 	Branch   merkle.Branch
 	Below    spv.Header   // the header below the tail
 	Tail     []spv.Sealed // up to the block below the tip
+	// Start ends below the newest blocks that the verifier takes elsewhere, and has as many headers as its rules look back at.
+	Start []spv.Header
 
-	// Places in the range over all blocks below the tip.
-	GenesisPath, BelowPath, LastPath merkle.Proof
+	// Places in the range over all blocks below the tip; StartPath is that of the start's last.
+	GenesisPath, BelowPath, LastPath, StartPath merkle.Proof
 
 	Samples []Sample // by height, upwards
 }
@@ -56,6 +59,9 @@ type Sample struct {
 }
 
 var errShort = errors.New("ends early")
+
+// ErrTooLarge: a chain's proof has more of something than the form allows, as with parents' proofs of an odd size.
+var ErrTooLarge = errors.New("larger than a sampled proof may be")
 
 // table numbers the nodes of all paths.
 type table struct {
@@ -83,7 +89,7 @@ func (t *table) add(p merkle.Proof) (path []byte) {
 func (p *Proof) Encode() ([]byte, error) {
 	nodes := table{index: make(map[merkle.Node]uint16)}
 	var paths, samples bytes.Buffer
-	for _, path := range []merkle.Proof{p.GenesisPath, p.BelowPath, p.LastPath} {
+	for _, path := range []merkle.Proof{p.GenesisPath, p.BelowPath, p.LastPath, p.StartPath} {
 		paths.Write(nodes.add(path))
 	}
 	for i := range p.Samples {
@@ -95,7 +101,7 @@ func (p *Proof) Encode() ([]byte, error) {
 		samples.Write(nodes.add(s.Path))
 	}
 	if nodes.full {
-		return nil, fmt.Errorf("sampled proof: more than %d range nodes", maxNodes)
+		return nil, fmt.Errorf("sampled proof: more than %d range nodes: %w", maxNodes, ErrTooLarge)
 	}
 	var b bytes.Buffer
 	b.Write(magic)
@@ -111,6 +117,10 @@ func (p *Proof) Encode() ([]byte, error) {
 	for i := range p.Tail {
 		b.Write(p.Tail[i].Append(nil))
 	}
+	writeSize(&b, len(p.Start))
+	for i := range p.Start {
+		b.Write(p.Start[i][:])
+	}
 	writeSize(&b, len(nodes.nodes))
 	for _, n := range nodes.nodes {
 		b.Write(merkle.Proof{n}.Append(nil)[1:]) // behind the length
@@ -118,6 +128,9 @@ func (p *Proof) Encode() ([]byte, error) {
 	b.Write(paths.Bytes())
 	writeSize(&b, len(p.Samples))
 	b.Write(samples.Bytes())
+	if b.Len() > MaxProof || len(p.Samples) > maxSamples {
+		return nil, fmt.Errorf("sampled proof: %d bytes, %d samples: %w", b.Len(), len(p.Samples), ErrTooLarge)
+	}
 	if _, err := Parse(b.Bytes()); err != nil {
 		return nil, err
 	}
@@ -147,9 +160,14 @@ func Parse(b []byte) (*Proof, error) {
 	for n := r.size(maxTail); n > 0 && r.err == nil; n-- {
 		p.Tail = append(p.Tail, r.sealed())
 	}
+	for n := r.size(maxStart); n > 0 && r.err == nil; n-- {
+		p.Start = append(p.Start, spv.Header(r.take(spv.HeaderSize)))
+	}
 	nodes := r.nodes()
 	r.seen = make(map[merkle.Node]bool, len(nodes))
-	p.GenesisPath, p.BelowPath, p.LastPath = r.path(nodes), r.path(nodes), r.path(nodes)
+	for _, path := range []*merkle.Proof{&p.GenesisPath, &p.BelowPath, &p.LastPath, &p.StartPath} {
+		*path = r.path(nodes)
+	}
 	for n := r.size(maxSamples); n > 0 && r.err == nil; n-- {
 		p.Samples = append(p.Samples, Sample{Height: r.height(), Before: spv.Header(r.take(spv.HeaderSize)), Block: r.sealed(),
 			BeforePath: r.path(nodes), Path: r.path(nodes)})

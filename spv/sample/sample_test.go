@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/holiman/uint256"
 
@@ -16,7 +17,7 @@ import (
 
 func query(n uint64, security int) (q sample.Query) {
 	binary.LittleEndian.PutUint64(q.Salt[:], n)
-	q.Security = security
+	q.Security, q.Keep = security, 50
 	return q
 }
 
@@ -53,16 +54,36 @@ func TestHonest(t *testing.T) {
 					t.Fatalf("height %d, tail %d, salt %d: %v", height, tail, n, err)
 				}
 				if got.Work != work || got.Tip.Height != height || got.Tip.Hash != w.tip.ID() || got.Tail != int(min(tail, height-1))+1 ||
-					got.First.Height != max(height-tail, 1)-1 || (got.Samples > 0) != (got.Octaves > 0) {
+					got.Start.Last.Height != max(height-50, 0) || (got.Samples > 0) != (got.Octaves > 0) {
 					t.Fatalf("height %d, tail %d: %+v", height, tail, got)
 				}
-				tree, err := got.Tree(&w.chain.Rules)
-				if err != nil || tree.Tip() != got.Tip || tree.Work() != work {
-					t.Fatalf("height %d, tail %d: tree at %v with work %v, %v", height, tail, tree.Tip(), tree.Work(), err)
+				tree, err := got.Start.Tree(&w.chain.Rules)
+				if err == nil {
+					_, err = tree.Connect(w.run(t, tree.Tip().Height+1, height), 0)
+				}
+				if err != nil || tree.Tip() != got.Tip || tree.Work() != work || tree.Base() != max(height-60, 0) {
+					t.Fatalf("height %d, tail %d: tree from %d at %v with work %v, %v", height, tail, tree.Base(), tree.Tip(), tree.Work(), err)
 				}
 			}
 		}
 	}
+}
+
+// run is the headers from one height to another, with their proofs.
+func (w *world) run(t testing.TB, from, to int32) (list []spv.Sealed) {
+	t.Helper()
+	for h := from; h <= to; h++ {
+		header, err := w.Header(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		aux, err := w.Aux(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, spv.Sealed{Header: header, Aux: aux})
+	}
+	return list
 }
 
 // TestSoundness: chains of which less than half was worked for after some point pass no more often than stated, with the false blocks where
@@ -176,6 +197,11 @@ func TestSpoiled(t *testing.T) {
 		{"another header before", func(p *sample.Proof) { p.Samples[3].Before[77] ^= 1 }, sample.CheckLinked},
 		{"another path", func(p *sample.Proof) { p.Samples[3].Path = p.Samples[3].BeforePath }, ""},
 		{"another genesis path", func(p *sample.Proof) { p.GenesisPath = p.LastPath }, ""},
+		{"another start", func(p *sample.Proof) { p.Start[len(p.Start)-1][77] ^= 1 }, merkle.CheckRangeRoot},
+		{"a start of other headers", func(p *sample.Proof) { p.Start[0][77] ^= 1 }, sample.CheckLinked},
+		{"a shorter start", func(p *sample.Proof) { p.Start = p.Start[1:] }, sample.CheckStart},
+		{"no start", func(p *sample.Proof) { p.Start = nil }, sample.CheckStart},
+		{"another start path", func(p *sample.Proof) { p.StartPath = p.LastPath }, ""},
 		{"another last path", func(p *sample.Proof) { p.LastPath = p.BelowPath }, ""},
 	} {
 		p, err := sample.Build(w.chain, q, height, tail, w)
@@ -201,6 +227,14 @@ func TestSpoiled(t *testing.T) {
 	wantCheck(t, "more security", err, sample.CheckDraws)
 	_, err = sample.Verify(good, w.chain, query(9, 0), nil, 0)
 	wantCheck(t, "no security", err, sample.CheckDraws)
+	for _, keep := range []int32{0, 49, 51} {
+		other := q
+		other.Keep = keep
+		_, err = sample.Verify(good, w.chain, other, nil, 0)
+		if err == nil {
+			t.Errorf("%d blocks kept: passed", keep)
+		}
+	}
 	_, err = sample.Verify(good, w.chain, q, nil, 1_700_000_000)
 	wantCheck(t, "from the future", err, spv.CheckFutureTime)
 	for n := 0; n < len(good); n += 101 {
@@ -270,12 +304,17 @@ func TestMillion(t *testing.T) {
 	w := newWorld(t, height, false, nil)
 	w.bulk = 1070
 	q := query(77, security)
+	q.Keep = 2880
+	begun := time.Now()
 	raw := build(t, w, q, height, tail)
+	built := time.Since(begun)
+	begun = time.Now()
 	got, err := sample.Verify(raw, w.chain, q, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	aux, _ := w.Aux(5)
+	t.Logf("built in %s, parents' proofs made, verified in %s", built, time.Since(begun))
 	t.Logf("%d bytes, proofs of %d bytes, %d samples and %d blocks of tail in %d octaves", len(raw), len(aux.Append(nil)), got.Samples, got.Tail, got.Octaves)
 	if len(raw) > 1<<20 || len(aux.Append(nil)) < 1650 {
 		t.Errorf("%d bytes with proofs of %d, want at most %d with at least 1650", len(raw), len(aux.Append(nil)), 1<<20)
@@ -286,6 +325,7 @@ func TestMillion(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	w := newWorld(f, 60, true, nil)
 	q := query(3, 2)
+	q.Keep = 20
 	f.Add(build(f, w, q, 60, 2))
 	f.Add(build(f, w, q, 60, 60))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -18,6 +18,7 @@ const (
 	CheckCommitment = "layer-commitment"
 	CheckLinked     = "headers-linked"
 	CheckTail       = "sample-tail"
+	CheckStart      = "sample-start"
 	CheckDraws      = "sample-draws"
 )
 
@@ -30,19 +31,21 @@ type Result struct {
 	Samples  int         // older blocks that were opened
 	Octaves  int
 	Open     int          // opened blocks whose parents build on L1 blocks that are not known
-	First    spv.Block    // the block below the tail
 	Headers  []spv.Sealed // the tail and the tip
-	below    spv.Header
-	workUpTo uint256.Int // work up to First, included
+	Start    Start
 }
 
-// Tree returns a tree that begins with the headers that were opened without gap, for sync to go on from.
-func (r *Result) Tree(rules *spv.Rules) (*spv.Tree, error) {
-	start := []spv.Header{r.below}
-	for i := range r.Headers {
-		start = append(start, r.Headers[i].Header)
-	}
-	return spv.NewTreeAt(rules, start, r.First.Height, r.workUpTo)
+// Start is where a verifier goes on from who takes the newest blocks one by one.
+type Start struct {
+	Headers []spv.Header // upwards, each on top of the one before it
+	Height  int32        // of the first
+	Work    uint256.Int  // the chain's, up to and including the first
+	Last    spv.Block    // the last; it and the blocks below are known by the sample only
+}
+
+// Tree returns a tree that begins with the start's headers.
+func (s *Start) Tree(rules *spv.Rules) (*spv.Tree, error) {
+	return spv.NewTreeAt(rules, s.Headers, s.Height, s.Work)
 }
 
 // Verify judges an answer to a query. L1, which may be nil, judges the parents of opened blocks that build on L1 blocks it knows;
@@ -58,11 +61,14 @@ func Verify(raw []byte, chain *chains.Params, q Query, l1 spv.ParentView, now ui
 	if q.Security < 1 || q.Security > MaxSecurity {
 		return nil, refuse(CheckDraws, fmt.Sprintf("1 to %d bits of security", MaxSecurity), fmt.Sprint(q.Security))
 	}
+	if q.Keep < 1 {
+		return nil, refuse(CheckStart, "1 block or more to be kept", fmt.Sprint(q.Keep))
+	}
 	if p.Height < 2 || len(p.Tail) < 1 || int64(len(p.Tail)) >= int64(p.Height) {
 		return nil, refuse(CheckTail, "1 or more blocks below a tip at 2 or above, genesis not among them", fmt.Sprintf("%d below %d", len(p.Tail), p.Height))
 	}
 	v := verifier{p: p, q: q, rules: &chain.Rules, l1: l1, now: now, first: p.Height - int32(len(p.Tail)), res: &Result{Security: q.Security}}
-	for _, step := range []func() error{v.commitment, v.tail, v.places, v.samples, v.draws} {
+	for _, step := range []func() error{v.commitment, v.tail, v.places, v.start, v.samples, v.draws} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -130,6 +136,37 @@ func (p *points) At(height int32) (spv.Point, bool) {
 	return spv.Point{}, false
 }
 
+// start places the headers that the verifier goes on from.
+func (v *verifier) start() error {
+	at := startOf(v.rules, v.p.Height, v.q.Keep)
+	list := v.p.Start
+	if int32(len(list)) != at.last-at.first+1 {
+		return refuse(CheckStart, fmt.Sprintf("headers %d to %d", at.first, at.last), fmt.Sprintf("%d of them", len(list)))
+	}
+	var above uint256.Int // work of all but the first
+	for i := 1; i < len(list); i++ {
+		if prev := list[i-1].ID(); list[i].Prev() != prev {
+			return refuse(CheckLinked, fmt.Sprintf("header %d on top of %s", at.first+int32(i), prev), list[i].Prev().String())
+		}
+		leaf := leafOf(&list[i])
+		if _, overflow := above.AddOverflow(&above, &leaf.Work); overflow {
+			return refuse(CheckStart, "work below 2^256", "more")
+		}
+	}
+	last := &list[len(list)-1]
+	where, err := v.place(v.p.StartPath, last, at.last)
+	if err != nil {
+		return err
+	}
+	if above.Gt(&where.to) {
+		return refuse(CheckStart, "work of at most "+where.to.Dec()+", as the range has", above.Dec())
+	}
+	s := Start{Headers: list, Height: at.first, Last: spv.Block{Height: at.last, Hash: last.ID()}}
+	s.Work.Sub(&where.to, &above)
+	v.res.Start = s
+	return nil
+}
+
 // opened judges one block that is shown in full.
 func (v *verifier) opened(below *points, height int32, s *spv.Sealed) error {
 	var rep spv.Report
@@ -161,7 +198,6 @@ func (v *verifier) tail() error {
 	v.res.Headers = append(append(v.res.Headers, v.p.Tail...), v.p.Tip)
 	below := points{first: v.first - 1, headers: []spv.Header{v.p.Below}}
 	prev := v.p.Below.ID()
-	v.res.First, v.res.below = spv.Block{Height: v.first - 1, Hash: prev}, v.p.Below
 	for i := range v.res.Headers {
 		s, height := &v.res.Headers[i], v.first+int32(i)
 		if s.Header.Prev() != prev {
@@ -202,7 +238,6 @@ func (v *verifier) places() error {
 	if _, err := v.place(v.p.LastPath, &v.p.Tail[len(v.p.Tail)-1].Header, v.p.Height-1); err != nil {
 		return err
 	}
-	v.res.workUpTo = below.to
 	var tail, sum uint256.Int
 	tail.Sub(&v.total, &below.to)
 	for i := range v.p.Tail {

@@ -13,11 +13,11 @@ import (
 	"github.com/layeredpow/lamina/spv/msg"
 )
 
-// A transaction is announced again after a time between these: by chance, so that the
-// rhythm does not tell whose it is.
+// A transaction is announced again after the time of so many blocks, whoever may have lost it
+// meanwhile: by chance, so that the rhythm does not tell whose it is.
 const (
-	leastRepeat = 10 * time.Minute
-	mostRepeat  = 30 * time.Minute
+	leastRepeat = 1
+	mostRepeat  = 3
 )
 
 // broadcast is the wallet's own transactions that are not in a block yet.
@@ -69,7 +69,8 @@ func (m *Machine) reannounce(due bool) {
 		for _, to := range m.some((len(m.peers) + 1) / 2) {
 			m.offer(p, to)
 		}
-		p.next = m.now.Add(leastRepeat + time.Duration(m.draw(uint64(mostRepeat-leastRepeat))))
+		block := time.Duration(m.tree.Rules().EraAt(m.tree.Tip().Height).Spacing) * time.Second
+		p.next = m.now.Add(leastRepeat*block + time.Duration(m.draw(uint64((mostRepeat-leastRepeat)*block))))
 	}
 }
 

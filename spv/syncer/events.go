@@ -91,11 +91,12 @@ type (
 	// transactions, in block order, that pay to a watched script, spend a watched coin
 	// or are being broadcast. Found blocks come in height order, one a Step; a block comes again
 	// when a Watch makes more of it. What it brings is not settled before Scanned
-	// reaches its height.
+	// reaches its height. Whole is the block with all its transactions.
 	Found struct {
 		Block  spv.Block
 		Header spv.Header
 		Txs    []*wire.MsgTx
+		Whole  *spv.FullBlock
 	}
 	// Scanned says that every block up to To has been looked through for everything
 	// that is watched. To goes back when a Watch reaches back or when filters were a lie.

@@ -44,8 +44,21 @@ func (m *Machine) ask(p *peer) {
 		m.askAfter(p, []spv.Hash{p.presync.Next()})
 		return
 	}
-	p.reached, p.shown = -1, false
+	p.reached, p.shown, p.probed = -1, false, false
 	m.askAfter(p, m.tree.Locator())
+}
+
+// probe asks a peer that says it is behind us, and has nothing to tell beyond our tip,
+// whether it has that: some say nothing of their height. Who has it answers with its
+// header, who has not with nothing. It reports whether it asked.
+func (m *Machine) probe(p *peer) bool {
+	below := m.tree.Locator()[1:]
+	if p.probed || p.shown || p.height >= m.tree.Tip().Height || len(below) == 0 {
+		return false
+	}
+	p.probed = true
+	m.askAfter(p, below)
+	return true
 }
 
 func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
@@ -195,6 +208,9 @@ func (m *Machine) connect(p *peer, b arrival) {
 			m.askAfter(p, []spv.Hash{last.Hash})
 			return
 		}
+	}
+	if b.answer && len(b.run) == 0 && m.probe(p) {
+		return
 	}
 	p.told = true
 	m.caught = true

@@ -1,6 +1,9 @@
 package syncer
 
-import "github.com/layeredpow/lamina/spv"
+import (
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+)
 
 // maxHeld is how many headers are held back while more are coming: making something
 // durable costs the same for one message of headers as for several. It is below every
@@ -17,6 +20,9 @@ func (m *Machine) store(change spv.Change) {
 		m.release()
 		m.emit(Store{Change: change})
 		return
+	}
+	if m.unstored.Headers == nil && len(change.Headers) == msg.MaxHeaders { // more will follow
+		m.unstored.Headers = make([]spv.Header, 0, maxHeld)
 	}
 	m.unstored.Headers, m.unstored.Tip = append(m.unstored.Headers, change.Headers...), change.Tip
 	if len(m.unstored.Headers) >= maxHeld {

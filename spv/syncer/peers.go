@@ -43,6 +43,7 @@ type peer struct {
 	queue   []arrival // not judged yet
 	reached int32     // highest header of its answers since it was last asked by locator
 	shown   bool      // an answer since then held headers
+	probed  bool      // it was asked since then whether it has our tip
 	presync *spv.Presync
 	pending bool // its headers wait for the parent chain
 

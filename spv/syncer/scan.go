@@ -303,7 +303,7 @@ func (m *Machine) look(ref spv.Block, block *spv.FullBlock) {
 		return
 	}
 	s.found, s.paused, m.again = len(txs), true, true
-	m.emit(Found{Block: ref, Header: block.Header, Txs: txs})
+	m.emit(Found{Block: ref, Header: block.Header, Txs: txs, Whole: block})
 }
 
 // pass is done with a block.

@@ -104,6 +104,13 @@ func Short(text string) string {
 	return text[:10] + "\u2026" + text[len(text)-8:]
 }
 
+// LookAlike says whether two addresses differ, and yet begin and end alike: as far as people
+// look when they compare.
+func LookAlike(a, b string) bool {
+	const head, tail = 8, 4
+	return a != b && len(a) > head+tail && len(b) > head+tail && a[:head] == b[:head] && a[len(a)-tail:] == b[len(b)-tail:]
+}
+
 // Fours parts an address into groups of four, to be compared by eye.
 func Fours(text string) string {
 	var b strings.Builder

@@ -3,8 +3,6 @@ package fee
 import (
 	"fmt"
 	"slices"
-
-	"github.com/layeredpow/lamina/spv"
 )
 
 // Source says where a sample of fee rates comes from.
@@ -14,7 +12,7 @@ type Source uint8
 const (
 	Peer   Source = iota + 1 // the least rate that a peer relays (BIP133)
 	Block                    // mean of a block whose transactions are all known
-	Parent                   // mean of a block template, at least: from a merged-mining proof
+	Parent                   // mean of a block template, if not more: from a merged-mining proof
 )
 
 var sourceNames = [...]string{"?", "peers' floor", "blocks", "merged-mining proofs"}
@@ -42,32 +40,32 @@ func FromBlock(outputs, subsidy, weight, time int64) (Sample, bool) {
 
 // FromParent returns what the coinbase of a proof's parent block says of the fees on the
 // parent chain (protocol.md section 10): the fees of the template over the most that a
-// block weighs, thus at least its mean. The caller knows the parent's predecessor, and
-// from its height the exact subsidy. False for a coinbase that sums below the subsidy,
-// which no block of that chain has.
-func FromParent(coinbase *spv.Tx, subsidy, blockWeight, time int64) (Sample, bool) {
-	sum, ok := int64(0), true
-	coinbase.EachOutput(func(value int64, _ []byte) bool {
-		sum += value
-		ok = value >= 0 && sum >= 0
-		return ok
-	})
-	if !ok || sum < subsidy || blockWeight <= 0 {
+// block weighs, thus at most its mean. Outputs is what the coinbase pays, -1 if that makes
+// no sense. The caller knows the parent's predecessor, and from its height the exact
+// subsidy. False for a coinbase that sums below the subsidy, which no block of that chain
+// has.
+func FromParent(outputs, subsidy, blockWeight, time int64) (Sample, bool) {
+	if outputs < 0 || outputs < subsidy || blockWeight <= 0 {
 		return Sample{}, false
 	}
-	return Sample{Parent, RateOf(sum-subsidy, blockWeight), time}, true
+	return Sample{Parent, RateOf(outputs-subsidy, blockWeight), time}, true
 }
 
 // MaxAge is the age beyond which a sample says nothing, in seconds.
 const MaxAge = 3 * 3600
+
+// Enough is how many blocks or proofs it takes to say anything: with fewer, a single one
+// whose payer slipped would be the median.
+const Enough = 3
 
 // Estimate is what samples say of the rate that is asked now.
 type Estimate struct {
 	Floor Rate // below this nothing is relayed: the greater of policy and the peers' median
 	Peers int  // that told a floor; 0: Floor is the policy's alone
 
-	Known     bool // there are samples of blocks or proofs; else Low and High mean nothing
+	Known     bool // there are samples enough of blocks or proofs; else what follows means nothing
 	Low, High Rate // the middle half of them, not below Floor
+	Median    Rate // of them, not below Floor
 	Source    Source
 	Samples   int
 	Newest    int64 // time of the newest of them
@@ -107,9 +105,10 @@ func From(samples []Sample, policy Rate, now int64) Estimate {
 		e.Peers, e.Floor = len(r), max(policy, r[(len(r)-1)/2])
 	}
 	for _, source := range []Source{Block, Parent} {
-		if r := rates[source]; len(r) > 0 {
+		if r := rates[source]; len(r) >= Enough {
 			e.Known, e.Source, e.Samples, e.Newest = true, source, len(r), newest[source]
 			e.Low, e.High = max(e.Floor, r[len(r)/4]), max(e.Floor, r[len(r)-1-len(r)/4])
+			e.Median = max(e.Floor, r[len(r)/2])
 			break
 		}
 	}

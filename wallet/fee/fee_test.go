@@ -46,12 +46,17 @@ func TestFromParent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ok := FromParent(&s.Aux.Coinbase, c.subsidy, 4_000_000, 7)
+		outputs := int64(0)
+		s.Aux.Coinbase.EachOutput(func(value int64, _ []byte) bool { outputs += value; return true })
+		got, ok := FromParent(outputs, c.subsidy, 4_000_000, 7)
 		if want := Rate(c.fees / 1000); !ok || got.Rate != want || got.Source != Parent || got.Time != 7 {
 			t.Errorf("%s: %+v %v, want rate %d", c.file, got, ok, want)
 		}
-		if _, ok := FromParent(&s.Aux.Coinbase, c.subsidy*2, 4_000_000, 7); ok {
+		if _, ok := FromParent(outputs, c.subsidy*2, 4_000_000, 7); ok {
 			t.Errorf("%s: a coinbase below the subsidy says something", c.file)
+		}
+		if _, ok := FromParent(-1, -2, 4_000_000, 7); ok {
+			t.Errorf("%s: outputs without a sense say something", c.file)
 		}
 	}
 }
@@ -74,9 +79,11 @@ func TestFrom(t *testing.T) {
 		{"one liar of two", []Sample{{Peer, 2000, now}, {Peer, 900_000_000, now}}, "at least 2/vB (2 peers); what blocks ask is not known"},
 		{"blocks", blocks(5000, 9000, 7000, 8000, 900_000_000), "7/vB to 9/vB, mean of 5 blocks; at least 1/vB by policy"},
 		{"stale", []Sample{{Block, 5000, now - MaxAge - 1}, {Block, 5000, now + MaxAge + 1}, {Block, -1, now}}, "at least 1/vB by policy; what blocks ask is not known"},
-		{"empty blocks", blocks(0, 0), "1/vB to 1/vB, mean of 2 blocks; at least 1/vB by policy"},
-		{"proofs", []Sample{{Parent, 4000, now}}, "4/vB to 4/vB, mean of 1 merged-mining proofs; at least 1/vB by policy"},
-		{"blocks first", append(blocks(5000), Sample{Parent, 4000, now}), "5/vB to 5/vB, mean of 1 blocks; at least 1/vB by policy"},
+		{"empty blocks", blocks(0, 0, 0), "1/vB to 1/vB, mean of 3 blocks; at least 1/vB by policy"},
+		{"proofs", []Sample{{Parent, 4000, now}, {Parent, 5000, now}, {Parent, 3000, now}, {Parent, 9000, now}}, "4/vB to 5/vB, mean of 4 merged-mining proofs; at least 1/vB by policy"},
+		{"two blocks are not enough", blocks(5000, 900_000_000), "at least 1/vB by policy; what blocks ask is not known"},
+		{"blocks first", append(blocks(5000, 5000, 6000), Sample{Parent, 4000, now}, Sample{Parent, 4000, now}, Sample{Parent, 4000, now}),
+			"5/vB to 6/vB, mean of 3 blocks; at least 1/vB by policy"},
 	} {
 		if got := From(c.samples, 1000, now).String(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -2,7 +2,9 @@ package settle
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/wire"
@@ -17,7 +19,11 @@ func memory(t testing.TB, b *Book) string {
 	for _, s := range b.Swaps() {
 		text += fmt.Sprintf(" %+v", s.Terms)
 	}
-	for id, c := range b.chains {
+	for _, id := range slices.SortedFunc(maps.Keys(b.chains), compareHashes) {
+		c := b.chains[id]
+		for _, op := range b.Coins(id) {
+			text += fmt.Sprintf("\n%s %s", c.Params.Name, op)
+		}
 		if c.Params.Peg == nil {
 			continue
 		}
@@ -89,6 +95,13 @@ func TestReopen(t *testing.T) {
 				same(t, fmt.Sprintf("swap, turn %d", i), p)
 			}
 			w.turn(i%7 == 3)
+		}
+		for _, p := range w.parties { // both know both legs, which one of them may never have paid
+			for _, s := range p.sims {
+				if n := len(p.b.Coins(s.p.NetID())); n != 1 && (seed == 0 || s.l1 == nil) {
+					t.Errorf("seed %d: %d coins on %s, want the leg's", seed, n, s.p.Name)
+				}
+			}
 		}
 	}
 	w := newPegWorld(t, "dev-native", 31, 0)

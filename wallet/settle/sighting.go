@@ -248,6 +248,23 @@ func (b *Book) Scripts(chain spv.Hash) (out [][]byte) {
 	return out
 }
 
+// Coins returns the outputs that were seen on a chain and pay such a script, sorted: what spends them is to be handed to Apply,
+// and to Unconfirmed, like what pays the scripts.
+func (b *Book) Coins(chain spv.Hash) (out []wire.OutPoint) {
+	for on, refs := range b.paid {
+		if on.chain != chain || !b.looksFor(chain, []byte(on.script)) {
+			continue
+		}
+		for _, r := range refs {
+			out = append(out, r.outpoint())
+		}
+	}
+	slices.SortFunc(out, func(x, y wire.OutPoint) int {
+		return cmpOr(bytes.Compare(x.Hash[:], y.Hash[:]), int(x.Index)-int(y.Index))
+	})
+	return out
+}
+
 // prove makes the proof that a block's transaction is in it.
 func prove(txs []*wire.MsgTx, index int) (*merkle.Inclusion, error) {
 	ids := make([]spv.Hash, len(txs))

@@ -62,7 +62,7 @@ const (
 var ErrInUse = errors.New("already open in another process")
 
 // Chain is the state of one chain. One goroutine calls the methods that change it
-// (Accept, AcceptHeaders, ParentMoved, Agree, Flush, Close), all others may be called
+// (Accept, AcceptHeaders, ParentMoved, Agree, Shun, Readmit, Flush, Close), all others may be called
 // from any goroutine meanwhile; they wait while a block is being judged. A layer asks its parent while it holds its own lock; a
 // chain never asks its layers.
 type Chain struct {
@@ -76,7 +76,7 @@ type Chain struct {
 	dirt     *dirt
 	byID     map[spv.Hash]*entry
 	active   []*entry // the best chain, by height
-	best     *entry   // most work of all headers that are not invalid, the first seen among equals
+	best     *entry   // most work of all headers that are neither invalid nor barred, the first seen among equals
 	seq      uint64
 	leaves   map[*entry]struct{} // complete entries that may have no complete one on top
 	waiting  map[*entry][]*entry // held, by the entry below, which is not complete

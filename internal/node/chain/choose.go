@@ -32,11 +32,11 @@ func (c *Chain) eligible(e *entry) bool {
 }
 
 // choose returns the block that should be the tip: of those that are valid, held and
-// eligible with all below them, and not parked, the one with the most work.
+// eligible with all below them, and neither parked nor shunned, the one with the most work.
 func (c *Chain) choose() *entry {
 	clear(c.parked)
 	own := c.tip()
-	for !c.eligible(own) {
+	for own.barred || !c.eligible(own) {
 		own = own.prev
 	}
 	best := own
@@ -65,7 +65,7 @@ func (c *Chain) candidate(leaf, own *entry) *entry {
 	for ; !c.onActive(e) || e.height > own.height; e = e.prev {
 		ok = ok || e.has(agreed)
 		switch {
-		case e.pending || !c.eligible(e):
+		case e.barred || e.pending || !c.eligible(e):
 			top, held = e.prev, false
 		case !ok && c.gap(e):
 			top, held = e.prev, true
@@ -121,11 +121,6 @@ func (c *Chain) condemn(bad *entry, why error) {
 		c.leaves[bad.prev] = struct{}{}
 	}
 	if c.best.has(invalid) {
-		c.best = c.tip()
-		for _, e := range c.byID {
-			if !e.has(invalid) && e.work.Gt(&c.best.work) {
-				c.best = e
-			}
-		}
+		c.aim()
 	}
 }

@@ -92,7 +92,7 @@ func (c *Chain) index(h *spv.Header) (*entry, error) {
 // add takes an entry into the index.
 func (c *Chain) add(e *entry) {
 	c.byID[e.id] = e
-	if !e.has(invalid) && (c.best == nil || e.work.Gt(&c.best.work)) {
+	if !e.has(invalid) && !e.barred && (c.best == nil || e.work.Gt(&c.best.work)) {
 		c.best = e
 	}
 }

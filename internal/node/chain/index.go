@@ -21,8 +21,10 @@ const (
 	resealed
 	// agreed: the operator agreed to the branch up to here.
 	agreed
+	// shunned: the operator wants neither it nor what is above it.
+	shunned
 
-	knownStates = held | invalid | resealed | agreed
+	knownStates = held | invalid | resealed | agreed | shunned
 )
 
 // entry is one header that passed the header rules, and what is known of its block.
@@ -34,14 +36,16 @@ type entry struct {
 	complete bool
 	// pending: it could not be judged for lack of L1 blocks; until the L1 moves.
 	pending bool
-	height  int32
-	work    uint256.Int // cumulative, this block included
-	prev    *entry      // nil for genesis
-	jump    *entry      // an ancestor further down, see below
-	seq     uint64      // order in which the blocks were accepted
-	at      place
-	sealed  uint32    // bytes of header and proof at the start of the block
-	anchor  spv.Block // layers: from the coinbase; zero while the block is not held
+	// barred: it, or a block below it, is shunned.
+	barred bool
+	height int32
+	work   uint256.Int // cumulative, this block included
+	prev   *entry      // nil for genesis
+	jump   *entry      // an ancestor further down, see below
+	seq    uint64      // order in which the blocks were accepted
+	at     place
+	sealed uint32    // bytes of header and proof at the start of the block
+	anchor spv.Block // layers: from the coinbase; zero while the block is not held
 }
 
 func (e *entry) block() spv.Block { return spv.Block{Height: e.height, Hash: e.id} }
@@ -60,7 +64,7 @@ func (e *entry) link(prev *entry) error {
 		e.work = own
 		return nil
 	}
-	e.prev, e.height = prev, prev.height+1
+	e.prev, e.height, e.barred = prev, prev.height+1, prev.barred || e.has(shunned)
 	e.work.Add(&prev.work, &own)
 	e.jump = prev
 	if j := prev.jump; j != nil && j.jump != nil && prev.height-j.height == j.height-j.jump.height {

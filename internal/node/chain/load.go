@@ -41,7 +41,7 @@ func (c *Chain) load() (position, error) {
 		return at, fmt.Errorf("index: the tip %s is not in it", at.tip)
 	}
 	c.seq = at.seq
-	if !c.best.work.Gt(&tip.work) {
+	if !tip.barred && !c.best.work.Gt(&tip.work) {
 		c.best = tip
 	}
 	c.active = make([]*entry, tip.height+1)

@@ -87,7 +87,7 @@ func (c *Chain) locator(tip *entry) []spv.Hash {
 }
 
 // BestHeader returns the header with the most work over blocks that are not known to be
-// invalid, whether or not the blocks are held, and its locator.
+// invalid and not shunned, whether or not the blocks are held, and its locator.
 func (c *Chain) BestHeader() (spv.Block, []spv.Hash) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -118,9 +118,10 @@ const (
 	Parked                             // policy holds it back
 	HeadersOnly                        // blocks are missing
 	Invalid
+	Shunned // the operator's word holds it back
 )
 
-var branchNames = [...]string{"none", "active", "valid", "parked", "headers-only", "invalid"}
+var branchNames = [...]string{"none", "active", "valid", "parked", "headers-only", "invalid", "shunned"}
 
 // String returns the state in one word.
 func (s BranchState) String() string { return branchNames[min(int(s), len(branchNames)-1)] }
@@ -151,6 +152,8 @@ func (c *Chain) Branches() []Branch {
 		switch {
 		case e.has(invalid):
 			b.State = Invalid
+		case e.barred:
+			b.State = Shunned
 		case parked:
 			b.State = Parked
 		case e.complete:

@@ -285,3 +285,21 @@ func (c *Chain) Claimed(op wire.OutPoint) (claimed bool, err error) {
 	})
 	return claimed, err
 }
+
+// Size returns how many bytes the chain takes on disk.
+func (c *Chain) Size() (size int64, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, f := range c.blocks.files {
+		n, err := f.Size()
+		if err != nil {
+			return 0, err
+		}
+		size += n
+	}
+	err = c.db.View(func(tx *bolt.Tx) error {
+		size += tx.Size()
+		return nil
+	})
+	return size, err
+}

@@ -56,6 +56,7 @@ type simulation struct {
 	built []*made
 	late  []*made // built, not delivered yet
 	o     Options
+	left  map[*made]bool // what the operator shuns
 }
 
 func TestAgainstModel(t *testing.T) {
@@ -76,7 +77,7 @@ func simulate(t *testing.T, seed uint64, steps int) {
 	genesis := genesisOf(t, p)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s := &simulation{
-		t: t, rng: rng, dir: t.TempDir(), p: p, m: newModel(genesis), built: []*made{genesis},
+		t: t, rng: rng, dir: t.TempDir(), p: p, m: newModel(genesis), built: []*made{genesis}, left: map[*made]bool{},
 		o: Options{FlushBlocks: 1 + rng.IntN(40)},
 	}
 	defer func() {
@@ -94,14 +95,48 @@ func simulate(t *testing.T, seed uint64, steps int) {
 		if rng.IntN(25) == 0 {
 			s.restart()
 		}
+		if rng.IntN(25) == 0 {
+			s.operate()
+		}
 		if step%40 == 0 || step == steps-1 {
-			s.m.audit(t, s.c, s.m.tip(nil))
+			s.m.audit(t, s.c, s.best())
 		}
 	}
 	check(t, s.c.Close())
 	s.c = quick(t, s.dir, p, nil, s.o)
-	s.m.audit(t, s.c, s.m.tip(nil))
+	s.m.audit(t, s.c, s.best())
 	check(t, s.c.Close())
+}
+
+// best is where the chain should be.
+func (s *simulation) best() *made { return s.m.tip(func(b *made) bool { return !s.left[b] }) }
+
+// operate shuns a block, or takes that back, and hardly ever closes after it.
+func (s *simulation) operate() {
+	b := s.m.order[s.rng.IntN(len(s.m.order))]
+	if b == s.m.genesis {
+		return
+	}
+	if s.rng.IntN(2) == 0 {
+		_, err := s.c.Shun(b.id)
+		check(s.t, err)
+		s.left[b] = true
+	} else {
+		_, err := s.c.Readmit(b.id)
+		check(s.t, err)
+		for o := range s.left {
+			low, high := b, o
+			if low.height > high.height {
+				low, high = high, low
+			}
+			if high.at(low.height) == low {
+				delete(s.left, o)
+			}
+		}
+	}
+	if want := s.best(); s.c.Tip() != want.ref() {
+		s.t.Fatalf("%d shunned: tip %s, want %s", len(s.left), s.c.Tip(), want.ref())
+	}
 }
 
 // build makes a block, mostly on the best one, with some transactions.
@@ -113,7 +148,7 @@ func (s *simulation) build(tag uint32) *made {
 	case 1, 2:
 		prev = s.built[max(0, len(s.built)-1-s.rng.IntN(8))]
 	case 3, 4, 5:
-		prev = s.m.tip(nil)
+		prev = s.best()
 	}
 	var txs []*wire.MsgTx
 	for op, coin := range s.m.coins(prev) {
@@ -174,7 +209,7 @@ func (s *simulation) accept(b *made) {
 		r.Undo != len(r.Disconnected) || len(r.Headers) != len(r.Connected) {
 		s.t.Fatalf("from %s: %+v", before, r)
 	}
-	if want := s.m.tip(nil); s.c.Tip() != want.ref() {
+	if want := s.best(); s.c.Tip() != want.ref() {
 		s.t.Fatalf("after %s (%s): tip %s, want %s", b.ref(), r.Status, s.c.Tip(), want.ref())
 	}
 }
@@ -197,7 +232,7 @@ func (s *simulation) restart() {
 		drop(s.t, s.c)
 	}
 	s.c = quick(s.t, s.dir, s.p, nil, s.o)
-	if want := s.m.tip(nil); s.c.Tip() != want.ref() {
+	if want := s.best(); s.c.Tip() != want.ref() {
 		s.t.Fatalf("reopened at %s, want %s", s.c.Tip(), want.ref())
 	}
 }

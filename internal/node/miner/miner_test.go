@@ -1,12 +1,17 @@
 package miner
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/btcsuite/btcd/blockchain"
+	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/node/work"
@@ -210,8 +215,32 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkMiner measures all of it: board, threads, scan.
+// BenchmarkMiner measures all of it: board, threads, scan, on one thread. Beside it are the loop
+// of btcd's CPU miner, and the naive one: the standard library's SHA-256 twice over all 80 bytes.
 func BenchmarkMiner(b *testing.B) {
+	header, err := job(b, pow.SHA256d, 1, 0x0400ffff).Header(template.ExtraNonce{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("btcd", func(b *testing.B) {
+		var h wire.BlockHeader
+		if err := h.Deserialize(bytes.NewReader(header[:])); err != nil {
+			b.Fatal(err)
+		}
+		perNonce(b, func(nonce uint32) bool {
+			h.Nonce = nonce
+			hash := h.BlockHash()
+			return blockchain.HashToBig(&hash).Sign() == 0
+		})
+	})
+	b.Run("naive", func(b *testing.B) {
+		h := header
+		perNonce(b, func(nonce uint32) bool {
+			binary.LittleEndian.PutUint32(h[76:], nonce)
+			first := sha256.Sum256(h[:])
+			return sha256.Sum256(first[:]) == [32]byte{}
+		})
+	})
 	for _, algorithm := range []pow.Algorithm{pow.SHA256d, pow.Scrypt} {
 		b.Run(algorithm.String(), func(b *testing.B) {
 			board := work.NewBoard(func(*work.Solution) {})
@@ -233,4 +262,17 @@ func BenchmarkMiner(b *testing.B) {
 			b.ReportMetric(rate/1e6, "MH/s")
 		})
 	}
+}
+
+// perNonce tries nonces, and reports how many a second.
+func perNonce(b *testing.B, solves func(nonce uint32) bool) {
+	nonce := uint32(0)
+	for b.Loop() {
+		for range 10_000 {
+			if nonce++; solves(nonce) {
+				b.Fatal("a hash of zero")
+			}
+		}
+	}
+	b.ReportMetric(float64(nonce)/1e6/b.Elapsed().Seconds(), "MH/s")
 }

@@ -86,7 +86,7 @@ func TestAdversary(t *testing.T) {
 			}
 			n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
 		}},
-		{"headers that lead nowhere", "too much", false, func(l *link) {
+		{"headers that lead nowhere", "too much", true, func(l *link) {
 			for i := range 12 {
 				h := header(good)
 				other := number(i)
@@ -94,7 +94,7 @@ func TestAdversary(t *testing.T) {
 				n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
 			}
 		}},
-		{"blocks that nobody asked for", "too much", false, func(l *link) {
+		{"blocks that nobody asked for", "too much", true, func(l *link) {
 			for range 120 {
 				n.say(l, &msg.Block{Raw: good})
 			}
@@ -150,7 +150,7 @@ func TestAdversary(t *testing.T) {
 			tx.TxOut[0].Value = -5
 			n.say(l, txMessage(tx))
 		}},
-		{"scripts that fail", "too much", false, func(l *link) {
+		{"scripts that fail", "too much", true, func(l *link) {
 			for i := range 30 {
 				tx := n.pay(list[0], 1, 1000+int64(i))
 				tx.TxIn[0].Witness = wire.TxWitness{{0}}

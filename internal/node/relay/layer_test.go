@@ -33,7 +33,7 @@ func (n *network) layered(name string, l1 *network) *layered {
 		check(n.t, below.Close())
 	})
 	pool := mempool.New(mempool.Config{Params: n.p, Chain: c, L1: below, Payer: below.NetID(), Cache: consensus.NewSigCache(100, [32]byte{})})
-	m := New(Config{Chain: c, Pool: pool, Parent: below})
+	m := New(Config{Chain: c, Pool: pool, Parent: below, Sample: c.Sample})
 	return &layered{n.add(&host{name: name, machine: m, node: &node{c, pool, m}}), below}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/mempool/recent"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -61,6 +62,11 @@ type Config struct {
 	Pool  Pool
 	// Parent is the chain that a layer is merge-mined with; nil on an L1.
 	Parent spv.ParentView
+	// Settle hears the signatures of batches that peers send; nil: they are let go. It must not
+	// wait, and may drop what does not fit. What is good comes back by Flood, what is bad by Blame.
+	Settle func(from syncer.Peer, s *msg.SettleSig)
+	// Sample makes what a layer's nodes answer getsample with; nil: they do not.
+	Sample Sampler
 	// Salt is random and secret: it keeps peers from foreseeing what is chosen by chance.
 	Salt [16]byte
 }
@@ -91,6 +97,12 @@ type Machine struct {
 
 	wanted  map[spv.Hash]*wanted // transactions that were announced and asked for
 	ticking time.Time            // when the pool last heard of the time
+
+	settle func(syncer.Peer, *msg.SettleSig)
+	floods []flood // signatures that peers are still to be told of
+
+	sample  Sampler
+	sampled ration
 }
 
 // The most that is remembered of blocks.
@@ -102,8 +114,8 @@ const (
 
 // New returns a machine at the chain's tip, without peers.
 func New(cfg Config) *Machine {
-	return &Machine{chain: cfg.Chain, params: cfg.Chain.Params(), pool: cfg.Pool, parent: cfg.Parent, salt: cfg.Salt,
-		tip: cfg.Chain.Tip(), initial: true, fetches: map[spv.Hash]*fetch{}, wanted: map[spv.Hash]*wanted{},
+	return &Machine{chain: cfg.Chain, params: cfg.Chain.Params(), pool: cfg.Pool, parent: cfg.Parent, salt: cfg.Salt, settle: cfg.Settle,
+		sample: cfg.Sample, tip: cfg.Chain.Tip(), initial: true, fetches: map[spv.Hash]*fetch{}, wanted: map[spv.Hash]*wanted{},
 		held: recent.New(maxHeld), waiting: recent.New(maxWaiting), bad: recent.New(maxBad)}
 }
 
@@ -136,6 +148,7 @@ func (m *Machine) Step(now time.Time, in syncer.Input) []syncer.Output {
 	case syncer.Broadcast:
 		m.broadcast(in.Txs)
 	}
+	m.spread()
 	m.follow()
 	m.fetch()
 	return m.out

@@ -186,6 +186,9 @@ func (n *network) connect(a, b *host) (*link, *link) {
 }
 
 func (h *host) services() wire.ServiceFlag {
+	if h.node != nil && h.node.m.sample != nil {
+		return serves | msg.SFNodeSample
+	}
 	if h.node != nil || h.machine == nil {
 		return serves
 	}

@@ -63,10 +63,16 @@ type peer struct {
 	asks    int            // transactions that it was asked for
 	offers  []wire.InvVect // that it may be asked for next
 
+	// Settlement.
+	sigs    int // signatures that it sent since sigTurn
+	sigTurn time.Time
+	bad     []string // what was wrong with some
+
 	// Serving.
 	questions []msg.Message
 	errands   []errand
 	burst     burst
+	sampled   ration
 }
 
 func (m *Machine) peer(id syncer.Peer) *peer {
@@ -107,7 +113,7 @@ func (m *Machine) received(p *peer, message msg.Message) {
 		m.inventory(p, message)
 	case *wire.MsgNotFound:
 		m.notFound(p, message)
-	case *wire.MsgGetHeaders, *wire.MsgGetCFHeaders, *wire.MsgGetCFCheckpt:
+	case *wire.MsgGetHeaders, *wire.MsgGetCFHeaders, *wire.MsgGetCFCheckpt, *msg.GetSample:
 		m.question(p, message)
 	case *wire.MsgGetData:
 		m.serveData(p, message)
@@ -115,6 +121,8 @@ func (m *Machine) received(p *peer, message msg.Message) {
 		m.serveFilters(p, message)
 	case *wire.MsgSendHeaders:
 		p.headers = true
+	case *msg.SettleSig:
+		m.settleSig(p, message)
 	case *wire.MsgFeeFilter:
 		if message.MinFee >= 0 && message.MinFee <= m.params.Unit.MaxMoney {
 			p.fee = message.MinFee
@@ -125,9 +133,19 @@ func (m *Machine) received(p *peer, message msg.Message) {
 // blame counts what a peer should not do often.
 func (m *Machine) blame(p *peer, points int, err error) {
 	if p.score += points; p.score >= maxScore {
-		m.drop(p, fmt.Errorf("too much of this: %w", err), false)
+		m.drop(p, &tooOften{err}, true)
 	}
 }
+
+// tooOften ends the connection of a peer that has done what it should not do often. It may
+// be a fault and no malice, so that its host is left alone for a short time only.
+type tooOften struct{ err error }
+
+func (t *tooOften) Error() string { return fmt.Sprintf("too much of this: %v", t.err) }
+func (t *tooOften) Unwrap() error { return t.err }
+
+// BanTime is for the driver of connections.
+func (*tooOften) BanTime() time.Duration { return 10 * time.Minute }
 
 func (m *Machine) drop(p *peer, err error, ban bool) {
 	if p.gone {

@@ -81,6 +81,8 @@ func (m *Machine) answer(p *peer, message msg.Message) {
 		m.serveFilterHeaders(p, message)
 	case *wire.MsgGetCFCheckpt:
 		m.serveCheckpoints(p, message)
+	case *msg.GetSample:
+		m.serveSample(p, message)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -78,7 +79,7 @@ func (c *court) start(i int) {
 	s := c.seats[i]
 	m, err := settler.New(settler.Config{
 		Layer: s.layer, L1: c.w.l1, Keys: s.key.Keys(), Log: s.log,
-		Synced: func() bool { return true }, Share: func() (float64, error) { return s.share, nil },
+		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: s.share}, nil },
 	})
 	check(c.t, err)
 	s.machine = m

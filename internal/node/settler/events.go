@@ -4,6 +4,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/peg"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -26,6 +27,7 @@ type (
 	Signed struct {
 		TxID spv.Hash
 		Sigs []peg.Signatures // of each input
+		Err  error            // why there are none
 	}
 )
 
@@ -78,12 +80,30 @@ type Log interface {
 type Status struct {
 	// Refusal is why nothing is signed; nil if nothing stands against it.
 	Refusal *Refusal
-	Supply  peg.Supply // at the last look
+	// Supply was read at these tips of layer and L1; zero: it was never read.
+	Supply peg.Supply
+	Layer  spv.Block
+	L1     spv.Block
+	// Oldest is the L1 height of the vault's oldest output, 0 if it is empty. An output's recovery
+	// age counts from there.
+	Oldest int32
+	// Last is the last batch in L1, or the first connector's transaction; nil: there is none.
+	Last *Settled
 	// What follows is about the batch that is due; a zero TxID: none is.
 	Number     uint32
 	Attempt    int
 	TxID       spv.Hash
 	Payouts    int
 	Signatures []int // held, of each input
+	Needed     []int // of each input
 	Complete   bool  // k for every input: it has been broadcast
+}
+
+// Recovery returns how many L1 blocks the vault's oldest output is from the age at which its
+// recovery script can be used; all of them if the vault is empty.
+func (s *Status) Recovery(p *chains.Params) int32 {
+	if s.Oldest == 0 {
+		return p.Peg.Recovery
+	}
+	return max(0, s.Oldest+p.Peg.Recovery-s.L1.Height)
 }

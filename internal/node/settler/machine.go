@@ -9,6 +9,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -22,9 +23,9 @@ type Config struct {
 	Log  Log
 	// Synced tells whether both chains have all that their peers have told of.
 	Synced func() bool
-	// Share returns the lower bound of the layer's measured share of the L1's work, 0 to 1
-	// (protocol.md section 9).
-	Share func() (float64, error)
+	// Share measures the layer's share of the L1's work (protocol.md section 9) over the last
+	// risk.ShortWindow blocks of L1. Its lower bound counts: with little data that is low.
+	Share func() (risk.Share, error)
 }
 
 // Machine is one settler. One goroutine uses it.
@@ -35,6 +36,8 @@ type Machine struct {
 	job     *job
 	refusal *Refusal
 	supply  peg.Supply
+	at      [2]spv.Block // tips of layer and L1 that the supply was read at
+	oldest  int32        // L1 height of the vault's oldest output then
 	out     []Output
 }
 
@@ -45,6 +48,7 @@ type job struct {
 	hashes   []spv.Hash
 	own      []map[int]bool   // our places in the set of each input
 	sigs     []peg.Signatures // verified
+	trouble  *Refusal         // with our own signer
 	complete *wire.MsgTx
 }
 
@@ -80,12 +84,12 @@ func (m *Machine) Step(in Input) []Output {
 
 // Status returns what the settler is at.
 func (m *Machine) Status() Status {
-	s := Status{Refusal: m.refusal, Supply: m.supply}
+	s := Status{Refusal: m.refusal, Supply: m.supply, Layer: m.at[0], L1: m.at[1], Oldest: m.oldest, Last: m.ledger.last()}
 	if j := m.job; j != nil {
 		s.Number, s.Attempt, s.TxID, s.Payouts = j.batch.Number, j.batch.Attempt, j.txid, len(j.batch.Payouts)
 		s.Complete = j.complete != nil
-		for _, sigs := range j.sigs {
-			s.Signatures = append(s.Signatures, len(sigs))
+		for i, sigs := range j.sigs {
+			s.Signatures, s.Needed = append(s.Signatures, len(sigs)), append(s.Needed, j.batch.Spends[i].Set.K)
 		}
 	}
 	return s
@@ -120,6 +124,7 @@ func (m *Machine) look(again bool) {
 		m.refusal, m.job = asRefusal(err), nil
 		return
 	}
+	m.refusal = m.job.trouble // until the signer has done it
 	if again {
 		m.repeat()
 	}
@@ -140,6 +145,8 @@ func (m *Machine) due() (*peg.Batch, error) {
 	if m.supply, err = m.ledger.Supply(); err != nil {
 		return nil, err
 	}
+	m.at = [2]spv.Block{m.ledger.above.tip(), m.ledger.below.tip()}
+	m.oldest = m.ledger.oldest()
 	if err := m.supply.Check(); err != nil {
 		return nil, refuse(RefuseSupply, "%v", err)
 	}
@@ -162,8 +169,9 @@ func (m *Machine) trusted() error {
 	if err != nil {
 		return refuse(RefuseShare, "not known: %v", err)
 	}
-	if !(share >= LeastShare) { // not a number is not enough either
-		return refuse(RefuseShare, "lower bound %.3f: below %.1f", share, LeastShare)
+	if !(share.Low >= LeastShare) { // not a number is not enough either
+		return refuse(RefuseShare, "lower bound %.3f, of the last %d L1 blocks %d carry a layer block: want at least %.1f",
+			share.Low, share.To-share.From+1, share.Seals, LeastShare)
 	}
 	return m.ledger.present()
 }
@@ -276,9 +284,20 @@ func (m *Machine) signed(in *Signed) {
 	if j == nil || in.TxID != j.txid {
 		return // something else is due by now
 	}
+	was := j.trouble
+	if j.trouble = j.add(m, in); j.trouble != nil || m.refusal == was {
+		m.refusal = j.trouble
+	}
+	m.assemble()
+}
+
+// add takes the signatures that are good; what is wrong with the others is returned.
+func (j *job) add(m *Machine, in *Signed) *Refusal {
+	if in.Err != nil {
+		return refuse(RefuseSigner, "%v", in.Err)
+	}
 	if len(in.Sigs) != len(j.sigs) {
-		m.refusal = refuse(RefuseSigner, "signatures of %d inputs, want %d", len(in.Sigs), len(j.sigs))
-		return
+		return refuse(RefuseSigner, "signatures of %d inputs, want %d", len(in.Sigs), len(j.sigs))
 	}
 	for i, sigs := range in.Sigs {
 		for place := range j.batch.Spends[i].Set.Keys {
@@ -287,14 +306,13 @@ func (m *Machine) signed(in *Signed) {
 				continue
 			}
 			if err := j.batch.Spends[i].CheckSignature(place, j.hashes[i], sig); err != nil {
-				m.refusal = refuse(RefuseSigner, "input %d: %v", i, err)
-				return
+				return refuse(RefuseSigner, "input %d: %v", i, err)
 			}
 			j.sigs[i][place] = sig
 			m.emit(Gossip{Sig: m.message(i, place, sig)})
 		}
 	}
-	m.assemble()
+	return nil
 }
 
 // assemble puts the transaction together once every input has its k signatures.

@@ -19,6 +19,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -145,7 +146,7 @@ func TestRun(t *testing.T) {
 		check(t, err)
 		defer j.Close()
 		c := settler.Config{Layer: w.l2, L1: w.l1, Log: j, Synced: func() bool { return true },
-			Share: func() (float64, error) { return 0.5, nil }}
+			Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }}
 		if signer != nil {
 			c.Keys = signer.Keys()
 		}

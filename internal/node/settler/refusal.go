@@ -18,7 +18,7 @@ const (
 	RefuseNoLink  = "no-connector"   // nobody has made the first connector yet, or it is too young
 	RefuseSigned  = "signed-other"   // another transaction was signed for this batch and attempt
 	RefuseRecord  = "record"         // the Log does not take the record
-	RefuseSigner  = "signer"         // what the signer gave is no signature of the batch
+	RefuseSigner  = "signer"         // the signer gave none, or what is no signature of the batch
 	RefuseReading = "reading"        // a chain's data cannot be read
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/risk"
 )
 
 // bent is a layer of which something is other than it is.
@@ -51,7 +52,7 @@ func TestRefusals(t *testing.T) {
 	}
 	v := view{true, 0.2, nil}
 	config := settler.Config{Layer: layer, L1: w.l1, Keys: key.Keys(), Log: log,
-		Synced: func() bool { return v.synced }, Share: func() (float64, error) { return v.share, v.err }}
+		Synced: func() bool { return v.synced }, Share: func() (risk.Share, error) { return risk.Share{Low: v.share}, v.err }}
 	asks := func(c settler.Config) (bool, *settler.Refusal) {
 		m, err := settler.New(c)
 		check(t, err)
@@ -149,7 +150,7 @@ func thieves(t *testing.T) (*world, *court, *settler.Sign) {
 	c := newCourt(t, w, rand.New(rand.NewPCG(1, 1)))
 	c.seats = []*seat{{key: keyFile(t, 3), log: memory{}, signed: map[[2]int]spv.Hash{}, share: 0.5, layer: w.l2}}
 	m, err := settler.New(settler.Config{Layer: w.l2, L1: w.l1, Keys: keyFile(t, 3).Keys(), Log: c.seats[0].log,
-		Synced: func() bool { return true }, Share: func() (float64, error) { return 0.5, nil }})
+		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
 	check(t, err)
 	m.Step(settler.Moved{})
 	c.seats[0].machine = m

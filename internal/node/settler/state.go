@@ -254,6 +254,25 @@ func (l *Ledger) Supply() (peg.Supply, error) {
 // made the first connector.
 func (l *Ledger) Settled() []Settled { return slices.Clone(l.done) }
 
+// oldest returns the L1 height of the vault's oldest output, 0 if it is empty.
+func (l *Ledger) oldest() (height int32) {
+	for _, c := range l.coins(l.above.tip().Height) {
+		if height == 0 || c.Height < height {
+			height = c.Height
+		}
+	}
+	return height
+}
+
+// last returns the last of Settled, nil if there is none.
+func (l *Ledger) last() *Settled {
+	if len(l.done) == 0 {
+		return nil
+	}
+	s := l.done[len(l.done)-1]
+	return &s
+}
+
 // present refuses if an output of the vault is gone from L1 though no batch has spent it:
 // recovered, or stolen.
 func (l *Ledger) present() error {

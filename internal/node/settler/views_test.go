@@ -12,6 +12,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/risk"
 )
 
 // moving is a chain that moves in the middle of being read.
@@ -189,7 +190,7 @@ func TestMovesBeforeSigning(t *testing.T) {
 	w.mine(9)
 	log := memory{}
 	m, err := settler.New(settler.Config{Layer: w.l2, L1: &late{w.l1, func() { w.mine(1) }}, Keys: keyFile(t, 1).Keys(), Log: log,
-		Synced: func() bool { return true }, Share: func() (float64, error) { return 0.5, nil }})
+		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
 	check(t, err)
 	if out := m.Step(settler.Moved{}); len(out) > 0 || len(log) > 0 || name(m.Status().Refusal) != settler.RefuseBehind {
 		t.Fatalf("%+v, %d records, %v", out, len(log), m.Status().Refusal)

@@ -65,6 +65,7 @@ type world struct {
 	open   []*opened
 	spends map[wire.OutPoint]bool // coinbases that a deposit was made from
 	deaf   bool                   // the layer is not told of L1 blocks
+	after  func()                 // called when a block was taken, on either chain
 }
 
 // opened is a deposit that was made, and what it takes to claim it.
@@ -75,7 +76,7 @@ type opened struct {
 
 func newWorld(t testing.TB, layer string, change func(p2 *chains.Params)) *world {
 	t.Helper()
-	w := &world{t: t, p1: easy(t, "dev"), p2: easy(t, layer), vote: 1, spends: map[wire.OutPoint]bool{}}
+	w := &world{t: t, p1: easy(t, "dev"), p2: easy(t, layer), vote: 1, spends: map[wire.OutPoint]bool{}, after: func() {}}
 	if change != nil {
 		change(w.p2)
 	}
@@ -245,6 +246,7 @@ func (w *world) take1(b *consensus.Block) {
 	if _, err := w.l2.ParentMoved(0); err != nil {
 		w.t.Fatal(err)
 	}
+	w.after()
 }
 
 func (w *world) take2(b *consensus.Block) {
@@ -254,6 +256,7 @@ func (w *world) take2(b *consensus.Block) {
 	if r.Status != chain.Connected {
 		w.t.Fatalf("layer block: %s", r.Status)
 	}
+	w.after()
 }
 
 // minable takes from a pool what can be in the next block. Nothing leaves a pool: it may

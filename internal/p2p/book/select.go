@@ -18,7 +18,27 @@ const (
 // Select draws an address to dial, as often one that has worked as one that nobody has
 // tried, the less likely the more it has failed. Fits says which will do. False: none.
 func (b *Book) Select(random *rand.Rand, now time.Time, fits func(Entry) bool) (Entry, bool) {
-	var chosen [2]*kept // one that nobody has tried, and one that has worked
+	chosen := b.draw(random, now, fits)
+	table := random.IntN(2)
+	if chosen[table] == nil {
+		table = 1 - table
+	}
+	if chosen[table] == nil {
+		return Entry{}, false
+	}
+	return chosen[table].Entry, true
+}
+
+// Fresh draws an address that has not worked yet, as Select does. False: none.
+func (b *Book) Fresh(random *rand.Rand, now time.Time, fits func(Entry) bool) (Entry, bool) {
+	if chosen := b.draw(random, now, fits)[0]; chosen != nil {
+		return chosen.Entry, true
+	}
+	return Entry{}, false
+}
+
+// draw returns an address that has not worked yet, and one that has; nil for none.
+func (b *Book) draw(random *rand.Rand, now time.Time, fits func(Entry) bool) (chosen [2]*kept) {
 	var total [2]float64
 	for _, k := range b.inOrder() {
 		if k.terrible(now) || b.Banned(k.Addr, now) || !fits(k.Entry) {
@@ -33,14 +53,7 @@ func (b *Book) Select(random *rand.Rand, now time.Time, fits func(Entry) bool) (
 			chosen[table] = k
 		}
 	}
-	table := random.IntN(2)
-	if chosen[table] == nil {
-		table = 1 - table
-	}
-	if chosen[table] == nil {
-		return Entry{}, false
-	}
-	return chosen[table].Entry, true
+	return chosen
 }
 
 // chance returns how likely an entry is to be drawn, compared with others.

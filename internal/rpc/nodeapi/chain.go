@@ -40,9 +40,15 @@ func chainMethods(find Find) []rpc.Method {
 			Text:   "Returns a block: in hex as it travels (0), as an object with ids (1), or with whole transactions (2). Layers' blocks tell their anchor and seal.",
 			Params: []rpc.Param{block, {Name: "verbosity", Text: "0, 1 (default) or 2", Optional: true}}, Example: sampleID + " 2"},
 		{Name: "getchaintips", Category: "blockchain", Call: find.on(getChainTips),
-			Text: "Returns every branch that is known: active, valid-fork, parked (the node's policy holds it back, see agreebranch), headers-only or invalid."},
-		{Name: "agreebranch", Category: "blockchain", Call: find.on(agreeBranch),
+			Text: "Returns every branch that is known: active, valid-fork, parked (the node's policy holds it back, see agreebranch), headers-only or invalid (which invalidateblock makes a branch, too)."},
+		{Name: "agreebranch", Category: "blockchain", Call: find.on(steer(Loop.Agree)),
 			Text:   "Lets the node follow a parked branch up to a block. The word is kept.",
+			Params: []rpc.Param{block}, Example: sampleID},
+		{Name: "invalidateblock", Category: "blockchain", Call: find.on(steer(Loop.Shun)),
+			Text:   "Leaves a block and all above it, and follows the best chain without them. The word is kept. Layers follow their L1.",
+			Params: []rpc.Param{block}, Example: sampleID},
+		{Name: "reconsiderblock", Category: "blockchain", Call: find.on(steer(Loop.Readmit)),
+			Text:   "Takes back what invalidateblock said of a block, and of those below and above it. A block that broke a rule stays refused.",
 			Params: []rpc.Param{block}, Example: sampleID},
 		{Name: "getblockfilter", Category: "blockchain", Call: find.on(getBlockFilter), Text: "Returns the compact filter of a block of the best chain (BIP158).",
 			Params: []rpc.Param{block, {Name: "filtertype", Text: `only "basic"`, Optional: true}}, Example: sampleID},
@@ -59,6 +65,10 @@ func getBlockchainInfo(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 	h, _ := n.Chain.Header(tip.Hash)
 	_, median, _ := n.Chain.After(tip.Hash, h.Time())
 	work, _ := n.Chain.WorkAt(tip.Hash)
+	size, err := n.Chain.Size()
+	if err != nil {
+		return nil, err
+	}
 	synced := n.Synced()
 	progress := float64(tip.Height+1) / float64(max(best.Height, tip.Height)+1)
 	if synced {
@@ -78,13 +88,14 @@ func getBlockchainInfo(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 		Progress   float64  `json:"verificationprogress"`
 		Syncing    bool     `json:"initialblockdownload"`
 		Work       string   `json:"chainwork"`
+		Size       int64    `json:"size_on_disk"` // bytes
 		Pruned     bool     `json:"pruned"`
 		Warnings   []string `json:"warnings"`
 		State      State    `json:"state"`
 	}{
 		Chain: p.Network.String(), Name: p.Name, Blocks: tip.Height, Headers: max(best.Height, tip.Height), Best: tip.Hash, Bits: hexBits(h.Bits()),
 		Target: hexTarget(h.Bits()), Difficulty: difficulty(h.Bits()), Time: h.Time(), MedianTime: median, Progress: progress, Syncing: !synced,
-		Work: hexWork(work), Warnings: []string{}, State: n.State(),
+		Work: hexWork(work), Size: size, Warnings: []string{}, State: n.State(),
 	}, nil
 }
 
@@ -96,7 +107,7 @@ func getChainTips(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 		Status string   `json:"status"`
 	}
 	status := map[chain.BranchState]string{chain.Active: "active", chain.Valid: "valid-fork", chain.Parked: "parked",
-		chain.HeadersOnly: "headers-only", chain.Invalid: "invalid"}
+		chain.HeadersOnly: "headers-only", chain.Invalid: "invalid", chain.Shunned: "invalid"}
 	var tips []tip
 	for _, b := range n.Chain.Branches() {
 		tips = append(tips, tip{b.Tip.Height, b.Tip.Hash, b.Above, status[b.State]})
@@ -105,16 +116,19 @@ func getChainTips(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 	return tips, nil
 }
 
-func agreeBranch(ctx context.Context, n *Node, c *rpc.Call) (any, error) {
-	at, err := blockParam(n, &c.Args, 0)
-	if err != nil {
+// steer makes a method of an operator's word about a block.
+func steer(word func(Loop, context.Context, spv.Hash) (chain.Moved, error)) method {
+	return func(ctx context.Context, n *Node, c *rpc.Call) (any, error) {
+		at, err := blockParam(n, &c.Args, 0)
+		if err != nil {
+			return nil, err
+		}
+		if n.Loop == nil {
+			return nil, off("the chain's loop")
+		}
+		_, err = word(n.Loop, ctx, at.Hash)
 		return nil, err
 	}
-	if n.Loop == nil {
-		return nil, off("the chain's loop")
-	}
-	_, err = n.Loop.Agree(ctx, at.Hash)
-	return nil, err
 }
 
 func getBlockFilter(_ context.Context, n *Node, c *rpc.Call) (any, error) {

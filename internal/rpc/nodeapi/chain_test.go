@@ -146,7 +146,19 @@ func TestBlockErrors(t *testing.T) {
 		{"addnode", []any{"127.0.0.1", "add"}, rpc.InvalidParameter},
 		{"addnode", []any{"127.0.0.1:1", "ban"}, rpc.InvalidParameter},
 		{"addnode", []any{"127.0.0.1:1", "remove"}, rpc.PeerNotAdded},
+		{"disconnectnode", []any{"127.0.0.1:9"}, rpc.PeerNotConnected},
+		{"disconnectnode", []any{"", 7}, rpc.PeerNotConnected},
+		{"disconnectnode", []any{"127.0.0.1:5", 1}, rpc.InvalidParameter},
+		{"disconnectnode", nil, rpc.InvalidParameter},
+		{"setban", []any{"nobody", "add"}, rpc.NoSuchHost},
+		{"setban", []any{"192.0.2.7", "remove"}, rpc.NoSuchHost},
+		{"setban", []any{"192.0.2.7", "forget"}, rpc.InvalidParameter},
+		{"setban", []any{"192.0.2.7", "add", 5, true}, rpc.InvalidParameter},
+		{"setban", []any{"192.0.2.7", "add", 4294967295}, rpc.InvalidParameter},
 		{"agreebranch", []any{none}, rpc.NotFound},
+		{"invalidateblock", []any{none}, rpc.NotFound},
+		{"invalidateblock", []any{call[string](w, "getblockhash", 0)}, rpc.Misc},
+		{"reconsiderblock", []any{none}, rpc.NotFound},
 		{"estimatesmartfee", []any{0}, rpc.InvalidParameter},
 		{"checkauxpow", []any{"00"}, rpc.Undecodable},
 	} {
@@ -193,6 +205,26 @@ func TestTransactions(t *testing.T) {
 	}
 	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hexes[0], 0.00000001); !errors.As(err, &e) || e.Code != rpc.Unverified {
 		t.Error(err)
+	}
+	for _, c := range []struct {
+		params []any
+		code   rpc.Code
+	}{
+		{[]any{hexes[0]}, rpc.NotConnected}, // nobody is known
+		{[]any{hexes[0], "127.0.0.1"}, rpc.InvalidParameter},
+		{[]any{hexes[0], "127.0.0.1:7", 0.00000001}, rpc.Unverified},
+		{[]any{hexes[1], "127.0.0.1:7"}, rpc.Unverified},
+		{[]any{"00"}, rpc.Undecodable},
+	} {
+		if err := w.client.Call(t.Context(), nil, "sendprivately", c.params...); !errors.As(err, &e) || e.Code != c.code {
+			t.Errorf("sendprivately %v: %v, want code %d", c.params[1:], err, c.code)
+		}
+	}
+	if told := call[map[string]string](w, "sendprivately", hexes[0], "127.0.0.1:7"); told["txid"] != parent.TxHash().String() || told["addr"] != "127.0.0.1:7" {
+		t.Errorf("%v", told)
+	}
+	if ids := call[[]string](w, "getrawmempool"); len(ids) != 0 {
+		t.Errorf("what is sent privately is in the mempool: %v", ids)
 	}
 	greedy := spend(w.first(2), 5_000_000_001)
 	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hex.EncodeToString(serialized(greedy)), 0); !errors.As(err, &e) || e.Code != rpc.Rejected {
@@ -296,9 +328,28 @@ func TestTexts(t *testing.T) {
 	if len(peers) != 2 || peers[0].Services != "0000000000000409" || !peers[0].Inbound || peers[0].PingTime != 0.003 {
 		t.Errorf("%+v", peers)
 	}
+	if names := call[[]struct{ ServicesNames []string }](w, "getpeerinfo")[0].ServicesNames; fmt.Sprint(names) != "[NETWORK WITNESS NETWORK_LIMITED]" {
+		t.Error(names)
+	}
 	call[any](w, "addnode", "127.0.0.1:1", "onetry")
-	if fmt.Sprint(w.peers.added) != "[127.0.0.1:1true]" {
+	call[any](w, "disconnectnode", "[::1]:6")
+	call[any](w, "disconnectnode", "", 1)
+	if fmt.Sprint(w.peers.added) != "[127.0.0.1:1true end 2 end 1]" {
 		t.Error(w.peers.added)
+	}
+	now := w.l1.clock().Unix()
+	call[any](w, "setban", "192.0.2.7", "add")
+	call[any](w, "setban", "192.0.2.8", "add", 60)
+	call[any](w, "setban", "192.0.2.9", "add", now+7, true)
+	banned := call[[]struct {
+		Address   string
+		Until     int64 `json:"banned_until"`
+		Remaining int64 `json:"time_remaining"`
+	}](w, "listbanned")
+	for i, want := range []int64{86400, 60, 7} {
+		if b := banned[i]; b.Address != fmt.Sprint("192.0.2.", 7+i) || b.Until != now+want || b.Remaining != want {
+			t.Errorf("%+v", b)
+		}
 	}
 	if n := call[btcjson.GetNetworkInfoResult](w, "getnetworkinfo"); n.Connections != 2 || n.ConnectionsIn != 1 || n.RelayFee != 0.00001 || n.SubVersion != "/Satoshi:25.0.0/Lamina:test/" {
 		t.Errorf("%+v", n)
@@ -308,6 +359,31 @@ func TestTexts(t *testing.T) {
 	}
 	if n := call[btcjson.EstimateSmartFeeResult](w, "estimatesmartfee", 6); *n.FeeRate != 0.00001 || n.Blocks != 6 {
 		t.Errorf("%+v", n)
+	}
+}
+
+// TestInvalidateBlock: a block is left, its layer follows, and both come back.
+func TestInvalidateBlock(t *testing.T) {
+	w := start(t)
+	ids := call[[]string](w, "generatetoaddress", 5, w.address(w.l1))
+	other := call[btcjson.GetBlockChainInfoResult](w, "getblockchaininfo")
+	if other.SizeOnDisk < 5*100 || other.VerificationProgress != 1 || other.BestBlockHash != ids[4] {
+		t.Errorf("%+v", other)
+	}
+	call[any](w, "invalidateblock", ids[2])
+	if got := call[string](w, "getbestblockhash"); got != ids[1] {
+		t.Errorf("best block %s, want %s", got, ids[1])
+	}
+	tips := call[[]struct {
+		Height int32
+		Status string
+	}](w, "getchaintips")
+	if len(tips) != 2 || tips[0].Height != 5 || tips[0].Status != "invalid" || tips[1].Status != "active" {
+		t.Errorf("%+v", tips)
+	}
+	call[any](w, "reconsiderblock", ids[4])
+	if got := call[string](w, "getbestblockhash"); got != ids[4] {
+		t.Errorf("best block %s, want %s", got, ids[4])
 	}
 }
 

@@ -16,6 +16,7 @@ func FuzzMethods(f *testing.F) {
 	block, coinbase := call[string](w, "getbestblockhash"), w.first(1).Hash.String()
 	proof := call[string](w, "gettxoutproof", []string{coinbase})
 	w.l1.node.Miner = nil // it would only take time
+	w.layer.node.Settlement = &fakeSettlement{}
 	all := Methods(nil)
 	for i, x := range all {
 		f.Add(uint8(i), `["`+block+`",1]`)

@@ -41,6 +41,7 @@ type Chain interface {
 	Supply() (consensus.Supply, error)
 	Tally(height int32) (chain.Tally, error)
 	Seal(height int32) (spv.Block, bool, error)
+	Size() (int64, error)
 }
 
 // Pool is the mempool of a chain; *mempool.Pool is one.
@@ -59,8 +60,13 @@ type Loop interface {
 	Block(ctx context.Context, raw []byte) (chain.Result, error)
 	// Tx takes a transaction of our own, as mempool.Pool.Add does.
 	Tx(ctx context.Context, tx *wire.MsgTx) (mempool.Result, error)
+	// Whisper tells one peer of a transaction that the mempool would take, and returns whom. Address is the peer's; empty: any.
+	Whisper(ctx context.Context, tx *wire.MsgTx, address string) (string, error)
 	// Agree is the operator's word that a parked branch may be followed, as chain.Chain.Agree.
 	Agree(ctx context.Context, id spv.Hash) (chain.Moved, error)
+	// Shun leaves a block and all above it, and Readmit takes that back, as chain.Chain does.
+	Shun(ctx context.Context, id spv.Hash) (chain.Moved, error)
+	Readmit(ctx context.Context, id spv.Hash) (chain.Moved, error)
 }
 
 // Miner searches for blocks.
@@ -74,10 +80,16 @@ type Miner interface {
 // Peers are a chain's connections.
 type Peers interface {
 	All() []Peer
-	// Add keeps a peer connected; once tries it a single time.
-	Add(address string, once bool) error
-	// Remove no longer keeps a peer that was added.
-	Remove(address string) error
+	// Add keeps an address host:port connected; once tries it a single time.
+	Add(ctx context.Context, address string, once bool) error
+	// Remove no longer keeps an address connected.
+	Remove(ctx context.Context, address string) error
+	// Disconnect ends a connection.
+	Disconnect(ctx context.Context, id int32) error
+	// Ban leaves a host, an address without port, alone until a time; Unban lets it come back.
+	Ban(ctx context.Context, host string, until time.Time) error
+	Unban(ctx context.Context, host string) error
+	Bans(ctx context.Context) ([]Ban, error)
 	// Totals are bytes since the start.
 	Totals() (received, sent uint64)
 }
@@ -94,21 +106,35 @@ type Peer struct {
 	Relay          bool  // it wants to hear of transactions
 	FeeFilter      int64 // base units per 1000 virtual bytes
 	Since          time.Time
-	Received, Sent uint64        // bytes
-	Ping           time.Duration // 0: not known
+	Received, Sent uint64 // bytes
+	LastReceived   time.Time
+	LastSent       time.Time
+	Ping, Quickest time.Duration // 0: not known
+	Unanswered     time.Duration // since a ping that has no answer yet; 0: there is none
+	Named          bool          // somebody named it
+	Encrypted      bool          // BIP324
+}
+
+// Ban is a host that is left alone.
+type Ban struct {
+	Host  string
+	Until time.Time
+	Cause string
 }
 
 // Node is what runs for one chain. Chain, Clock and Synced must be there; methods for which a part is nil answer that it is
 // not running.
 type Node struct {
-	Chain  Chain
-	Pool   Pool
-	Loop   Loop
-	Miner  Miner
-	Peers  Peers
-	Aux    *auxblock.Registry // layers
-	Payout []byte             // of getauxblock, which names no address; may be empty
-	Agent  string             // our user agent
+	Chain Chain
+	Pool  Pool
+	Loop  Loop
+	Miner Miner
+	Peers Peers
+	Aux   *auxblock.Registry // layers
+	// Settlement is that of a pegged layer whose L1 runs here in full; nil elsewhere.
+	Settlement Settlement
+	Payout     []byte // of getauxblock, which names no address; may be empty
+	Agent      string // our user agent
 	// Services are what we offer to peers (BIP14 bits).
 	Services uint64
 	Synced   func() bool
@@ -164,7 +190,7 @@ func (f Find) on(m method) func(context.Context, *rpc.Call) (any, error) {
 func Methods(find Find) []rpc.Method {
 	var all []rpc.Method
 	for _, list := range [][]rpc.Method{chainMethods(find), proofMethods(find), txMethods(find), poolMethods(find), miningMethods(find), auxMethods(find),
-		peerMethods(find), textMethods(find)} {
+		peerMethods(find), textMethods(find), settleMethods(find)} {
 		all = append(all, list...)
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/btcsuite/btcd/wire"
@@ -27,6 +28,12 @@ func poolMethods(find Find) []rpc.Method {
 	return []rpc.Method{{
 		Name: "sendrawtransaction", Category: "transactions", Text: "Puts a transaction into the mempool and announces it. Returns its id.",
 		Params: []rpc.Param{{Name: "hexstring", Text: "the transaction in hex"}, rate}, Example: "0200000001...", Call: find.on(sendRawTransaction),
+	}, {
+		Name: "sendprivately", Category: "transactions", Call: find.on(sendPrivately),
+		Text: "Tells one peer of a transaction, over a connection of its own that says nothing of this node (its address shows unless there is a " +
+			"proxy). The transaction is not in this node's mempool before others tell of it; to tell one more peer, call again. Returns the peer.",
+		Params: []rpc.Param{{Name: "hexstring", Text: "the transaction in hex"},
+			{Name: "node", Text: "host:port of the peer; default: one by chance that is not connected", Optional: true}, rate}, Example: "0200000001...",
 	}, {
 		Name: "testmempoolaccept", Category: "transactions", Call: find.on(testMempoolAccept),
 		Text:   "Tells whether the mempool would take transactions, each of which may spend those before it. Changes nothing.",
@@ -102,6 +109,41 @@ func sendRawTransaction(ctx context.Context, n *Node, c *rpc.Call) (any, error) 
 		return nil, rpc.Errorf(rpc.Unverified, "transaction %s: bad-txns-inputs-missingorspent", id)
 	}
 	return id, nil
+}
+
+func sendPrivately(ctx context.Context, n *Node, c *rpc.Call) (any, error) {
+	p := n.Chain.Params()
+	tx, err := txParam(p, &c.Args, 0)
+	if err != nil {
+		return nil, err
+	}
+	address, err := c.Args.StringOr(1, "")
+	if err != nil {
+		return nil, err
+	}
+	if _, _, bad := net.SplitHostPort(address); bad != nil && address != "" {
+		return nil, c.Args.Bad(rpc.InvalidParameter, 1, "host:port")
+	}
+	most, err := mostRate(n, &c.Args, 2)
+	if err != nil {
+		return nil, err
+	}
+	if n.Pool == nil || n.Loop == nil {
+		return nil, off("the mempool")
+	}
+	facts, err := n.Pool.Test(n.Clock(), tx)
+	if err != nil {
+		return nil, refused(n, tx, err)
+	}
+	if len(facts) == 1 && rated(&facts[0], most) {
+		return nil, rpc.Errorf(rpc.Unverified, "transaction %s: fee %s for %d vbytes: more than %s for 1000, see maxfeerate", tx.TxHash(),
+			coins(p, facts[0].Fee), facts[0].Size, coins(p, most))
+	}
+	to, err := n.Loop.Whisper(ctx, tx, address)
+	if err != nil {
+		return nil, rpc.Errorf(rpc.NotConnected, "transaction %s: nobody was told: %v", tx.TxHash(), err)
+	}
+	return map[string]any{"txid": tx.TxHash(), "addr": to}, nil
 }
 
 // refused returns the error for a transaction that was not taken.

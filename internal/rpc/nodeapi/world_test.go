@@ -3,6 +3,7 @@ package nodeapi
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -162,9 +163,31 @@ func (p *part) Tx(_ context.Context, tx *wire.MsgTx) (mempool.Result, error) {
 	return p.pool.Add(p.clock(), tx, 0)
 }
 
+func (p *part) Whisper(_ context.Context, _ *wire.MsgTx, address string) (string, error) {
+	if address == "" {
+		return "", errors.New("no peer is known")
+	}
+	return address, nil
+}
+
 func (p *part) Agree(_ context.Context, id spv.Hash) (chain.Moved, error) { return p.chain.Agree(id) }
-func (p *part) HashRate() float64                                         { return 1000 }
-func (p *part) Tip() spv.Block                                            { return p.chain.Tip() }
+func (p *part) Shun(_ context.Context, id spv.Hash) (chain.Moved, error) {
+	return p.steered(p.chain.Shun(id))
+}
+func (p *part) Readmit(_ context.Context, id spv.Hash) (chain.Moved, error) {
+	return p.steered(p.chain.Readmit(id))
+}
+
+// steered tells the layer.
+func (p *part) steered(m chain.Moved, err error) (chain.Moved, error) {
+	if err == nil && p.over != nil {
+		_, err = p.over.chain.ParentMoved(p.at)
+	}
+	return m, err
+}
+
+func (p *part) HashRate() float64 { return 1000 }
+func (p *part) Tip() spv.Block    { return p.chain.Tip() }
 
 // Template builds a block on top of the tip.
 func (p *part) Template(payout []byte) (*template.Template, error) {
@@ -228,6 +251,7 @@ func (p *part) Generate(ctx context.Context, blocks int, payout []byte) ([]spv.H
 type fakePeers struct {
 	mu    sync.Mutex
 	added []string
+	bans  []Ban
 }
 
 func (f *fakePeers) All() []Peer {
@@ -235,16 +259,42 @@ func (f *fakePeers) All() []Peer {
 		FeeFilter: 1000, Relay: true, Ping: 3 * time.Millisecond}, {ID: 2, Address: "[::1]:6"}}
 }
 
-func (f *fakePeers) Add(address string, once bool) error {
+func (f *fakePeers) Add(_ context.Context, address string, once bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.added = append(f.added, fmt.Sprint(address, once))
 	return nil
 }
 
-func (f *fakePeers) Remove(address string) error {
+func (f *fakePeers) Remove(_ context.Context, address string) error {
 	return fmt.Errorf("peer %s: was not added", address)
 }
+func (f *fakePeers) Disconnect(_ context.Context, id int32) error {
+	if id != 1 && id != 2 {
+		return fmt.Errorf("peer %d: is not connected", id)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.added = append(f.added, fmt.Sprint("end ", id))
+	return nil
+}
+
+func (f *fakePeers) Ban(_ context.Context, host string, until time.Time) error {
+	if host == "nobody" {
+		return fmt.Errorf("host %q: want an IP address", host)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bans = append(f.bans, Ban{Host: host, Until: until, Cause: "x"})
+	return nil
+}
+
+func (f *fakePeers) Unban(_ context.Context, host string) error {
+	return fmt.Errorf("host %s: is not banned", host)
+}
+
+func (f *fakePeers) Bans(context.Context) ([]Ban, error) { return f.bans, nil }
+
 func (f *fakePeers) Totals() (received, sent uint64) { return 5, 7 }
 
 func start(t testing.TB) *world {

@@ -189,6 +189,11 @@ var (
 		func(b app.Backend, ctx context.Context, p splitIn) (app.Draft, error) {
 			return b.Split(ctx, p.Purse, p.SplitRequest)
 		}}
+	sent = call[sentIn, *app.Sent]{"pay.sent", "Returns what was sent under a key, null if nothing was; to be asked before a repetition is planned.",
+		"{" + in + `,"key":"order 17","payment":{"to":[{"address":"...","amount":1000}]}}`,
+		func(b app.Backend, ctx context.Context, p sentIn) (*app.Sent, error) {
+			return b.Sent(ctx, p.Purse, p.Key, p.Asked)
+		}}
 	send = call[sendRequest, app.Sent]{"pay.send", "Signs a draft and sends it. With a key it is safe to repeat.",
 		`{"draft":"...","password":"...","key":"order 17"}`,
 		func(b app.Backend, ctx context.Context, p sendRequest) (app.Sent, error) {
@@ -301,7 +306,10 @@ type served interface {
 var calls = []served{
 	listWallets, createWallet, restoreWallet, watchWallet, addChains, descriptors, setGap, rescan, unlock, lock, changePassword,
 	backupWallet, checkBackup, restoreFile, checkWords, balance, balances, history, exportHistory, transaction, accounts, receive, addresses, lookUp,
-	listCoins, freeze, tagCoins, tagAddress, neverMerge, rules, draft, bump, cancel, raise, split, send, discard, abandon, parseURI,
+	listCoins, freeze, tagCoins, tagAddress, neverMerge, rules, draft, bump, cancel, raise, split, sent, send, discard, abandon, parseURI,
 	planCombine, runPlan, listPlans, dropPlan, draftPacket, showPacket, signPacket, combinePackets, sendPacket, finishPacket,
 	setLabel, exportLabels, importLabels, signMessage, verifyMessage, listChains, fees,
+	chainSecurity, alarms, paymentRisks, evidence, balanceEvidence, prove, checkProof,
+	pegs, draftDeposit, deposits, claim, takeBack, draftWithdrawal, withdrawals, provePayout, audit, signFunding, sendFunding,
+	offerSwap, readOffer, takeSwap, acceptSwap, draftSwap, cancelSwap, moveSwap, learnSecret, listSwaps, restoreSwap,
 }

@@ -29,6 +29,10 @@ func (c *Client) Split(ctx context.Context, in app.Purse, s app.SplitRequest) (a
 	return ask(ctx, c, split, splitIn{in, s})
 }
 
+func (c *Client) Sent(ctx context.Context, in app.Purse, key string, of app.Asked) (*app.Sent, error) {
+	return ask(ctx, c, sent, sentIn{in, key, of})
+}
+
 func (c *Client) Send(ctx context.Context, s app.SendRequest) (app.Sent, error) {
 	return ask(ctx, c, send, sendRequest{s, plain(s.Password)})
 }

@@ -69,13 +69,30 @@ func agreed(a *rpc.Args, from int) (key string, consent []string, err error) {
 	return key, consent, err
 }
 
-// pay sends a payment with the unlocked session.
-func (o others) pay(ctx context.Context, d *desk, p *payment) (any, error) {
-	plan, err := o.Draft(ctx, d.Purse, p.Payment)
+// once plans and sends what is asked, unless it was sent before under the key.
+func (o others) once(ctx context.Context, d *desk, asked app.Asked, key string, consent []string) (*app.Sent, error) {
+	if key != "" {
+		if before, err := o.Sent(ctx, d.Purse, key, asked); err != nil || before != nil {
+			return before, err
+		}
+	}
+	var plan app.Draft
+	var err error
+	if asked.Bump != nil {
+		plan, err = o.Bump(ctx, d.Purse, asked.Bump.ID, asked.Bump.Rate)
+	} else {
+		plan, err = o.Draft(ctx, d.Purse, *asked.Payment)
+	}
 	if err != nil {
 		return nil, err
 	}
-	sent, err := o.Send(ctx, app.SendRequest{Draft: plan.ID, Consent: p.consent, Key: p.key})
+	sent, err := o.Send(ctx, app.SendRequest{Draft: plan.ID, Consent: consent, Key: key})
+	return &sent, err
+}
+
+// pay sends a payment with the unlocked session.
+func (o others) pay(ctx context.Context, d *desk, p *payment) (any, error) {
+	sent, err := o.once(ctx, d, app.Asked{Payment: &p.Payment}, p.key, p.consent)
 	if err != nil {
 		return nil, err
 	}
@@ -224,11 +241,7 @@ func (o others) bumpFee(ctx context.Context, d *desk, a *rpc.Args) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	plan, err := o.Bump(ctx, d.Purse, spv.Hash(id), rate)
-	if err != nil {
-		return nil, err
-	}
-	sent, err := o.Send(ctx, app.SendRequest{Draft: plan.ID, Consent: consent, Key: key})
+	sent, err := o.once(ctx, d, app.Asked{Bump: &app.Changed{ID: spv.Hash(id), Rate: rate}}, key, consent)
 	if err != nil {
 		return nil, err
 	}

@@ -111,6 +111,13 @@ func (l *till) Bump(_ context.Context, _ app.Purse, id spv.Hash, rate int64) (ap
 	return app.Draft{ID: "bump " + id.String()}, nil
 }
 
+func (l *till) Sent(_ context.Context, _ app.Purse, key string, of app.Asked) (*app.Sent, error) {
+	if key != "repeated" {
+		return nil, nil
+	}
+	return &app.Sent{ID: payID, Fee: 900, Repeated: true}, nil
+}
+
 func (l *till) Send(_ context.Context, s app.SendRequest) (app.Sent, error) {
 	if l.locked {
 		return app.Sent{}, app.Coded(app.CodeLocked, "wallet main: locked")

@@ -9,16 +9,19 @@ import (
 	"github.com/layeredpow/lamina/internal/rpc"
 )
 
-// Publish hands a Backend's events on to a feed until the context ends, and those about payments to push as well, which may
-// be nil. An event's body is an app.Event.
+// Publish hands a Backend's events on to a feed until the context ends, and those about payments and alarms to push as
+// well, which may be nil. An event's body is an app.Event.
 func Publish(ctx context.Context, b app.Backend, feed *rpc.Feed, push func(rpc.Event)) {
 	for e := range b.Subscribe(ctx) {
 		chain := e.Purse.Chain
-		if e.Chain != nil {
+		switch {
+		case e.Chain != nil:
 			chain = e.Chain.Name
+		case e.Alarm != nil:
+			chain = e.Alarm.Chain
 		}
 		told := feed.Publish(chain, string(e.Kind), e)
-		if push != nil && e.TxID != nil {
+		if push != nil && (e.TxID != nil || e.Alarm != nil) {
 			push(told)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/rpc"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/proof"
+	"github.com/layeredpow/lamina/spv/risk"
 )
 
 // serve puts a Backend on a server of its own and returns a client of it, the raw access and all that the server logged.
@@ -92,6 +94,21 @@ func (f filler) fill(v reflect.Value) {
 		return
 	case time.Duration:
 		v.SetInt(int64(time.Duration(1+f.rand.Int64N(86400)) * time.Second))
+		return
+	case risk.Kind:
+		v.Set(reflect.ValueOf(risk.Kinds()[f.rand.IntN(len(risk.Kinds()))]))
+		return
+	case risk.Class:
+		v.SetUint(uint64(risk.Unknown) + f.rand.Uint64N(uint64(risk.Seal)))
+		return
+	case proof.Link:
+		v.SetUint(1 + f.rand.Uint64N(uint64(proof.OwnChain)))
+		return
+	case proof.Assumption:
+		v.SetUint(1 + f.rand.Uint64N(uint64(proof.ClockOpen)))
+		return
+	case spv.Outcome:
+		v.SetUint(1 + f.rand.Uint64N(uint64(spv.NotChecked)))
 		return
 	}
 	switch v.Kind() {
@@ -273,7 +290,7 @@ func (e *events) ListChains(context.Context) ([]app.ChainState, error) {
 	return []app.ChainState{{Name: "dev"}}, nil
 }
 
-// TestEvents: what the daemon's Backend tells comes out of a client's Subscribe, and payments are pushed.
+// TestEvents: what the daemon's Backend tells comes out of a client's Subscribe; payments and alarms are pushed.
 func TestEvents(t *testing.T) {
 	source := &events{out: make(chan app.Event)}
 	feed := rpc.NewFeed()
@@ -315,6 +332,17 @@ func TestEvents(t *testing.T) {
 	}
 	if e := <-pushed; e.Chain != "dev" || e.Kind != "seen" || len(pushed) != 0 {
 		t.Errorf("pushed: %+v, %d more", e, len(pushed))
+	}
+	for _, kind := range risk.Kinds() {
+		alarm := app.Event{Kind: app.EventAlarm, Time: time.Unix(3, 0).UTC(), Alarm: &app.AlarmEvent{Cleared: kind%2 == 0, ChainAlarm: app.ChainAlarm{
+			Chain: "dev-native", Alarm: risk.Alarm{Kind: kind, At: spv.Block{Height: 7, Hash: id}, Seen: risk.Seen{Of: 3, Got: 0.5}}, Title: "title", What: "what", Do: "do"}}}
+		source.out <- alarm
+		if e := <-got; !reflect.DeepEqual(e, alarm) {
+			t.Errorf("got %+v, want %+v", e, alarm)
+		}
+		if e := <-pushed; e.Chain != "dev-native" || e.Kind != "alarm" {
+			t.Errorf("pushed: %+v", e)
+		}
 	}
 	close(source.out)
 	<-published

@@ -68,6 +68,11 @@ func (o *recorder) Split(_ context.Context, in app.Purse, s app.SplitRequest) (a
 	return answerOf[app.Draft](o)
 }
 
+func (o *recorder) Sent(_ context.Context, in app.Purse, key string, of app.Asked) (*app.Sent, error) {
+	o.note(in, key, of)
+	return answerOf[*app.Sent](o)
+}
+
 func (o *recorder) Send(_ context.Context, s app.SendRequest) (app.Sent, error) {
 	o.note(s)
 	return answerOf[app.Sent](o)

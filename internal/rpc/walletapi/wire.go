@@ -105,6 +105,11 @@ type (
 		ID   spv.Hash `json:"txid"`
 		Rate int64    `json:"rate,omitempty"`
 	}
+	sentIn struct {
+		app.Purse
+		Key string `json:"key"`
+		app.Asked
+	}
 	receiveIn struct {
 		app.Purse
 		app.ReceiveRequest

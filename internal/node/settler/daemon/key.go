@@ -88,22 +88,13 @@ func (k *Key) Keys() [][32]byte {
 
 // Sign signs every input whose set has the key.
 func (k *Key) Sign(_ context.Context, s *settler.Sign) ([]peg.Signatures, error) {
-	own := k.Keys()[0]
-	all := make([]peg.Signatures, len(s.Hashes))
-	for i := range all {
-		all[i] = peg.Signatures{}
-		for place, key := range s.Batch.Spends[i].Set.Keys {
-			if key != own {
-				continue
-			}
-			sig, err := schnorr.Sign(k.private, s.Hashes[i][:])
-			if err != nil {
-				return nil, fmt.Errorf("batch %d, input %d: %w", s.Batch.Number, i, err)
-			}
-			all[i][place] = [64]byte(sig.Serialize())
+	return signAll(s, k.Keys()[0], func(hash [32]byte) ([]byte, error) {
+		sig, err := schnorr.Sign(k.private, hash[:])
+		if err != nil {
+			return nil, err
 		}
-	}
-	return all, nil
+		return sig.Serialize(), nil
+	})
 }
 
 // Wipe overwrites the key.

@@ -9,6 +9,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/node/settler"
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
@@ -21,6 +22,8 @@ type Config struct {
 	News []func() <-chan struct{}
 	// Heard brings what peers send; whoever fills it may drop what does not fit.
 	Heard <-chan settler.Heard
+	// Asks brings questions to the machine, which its only user puts to it between two steps.
+	Asks <-chan func(*settler.Machine)
 	// Again is how often what may have been lost is repeated; 0: every 20 s.
 	Again time.Duration
 	// Gossip sends to all peers but one, Blame tells of a bad one. They do not wait.
@@ -42,10 +45,11 @@ type run struct {
 	ctx     context.Context
 	moved   chan struct{} // holds one
 	signed  chan settler.Signed
-	busy    bool          // the signer works
-	sending chan struct{} // holds one: a batch is being broadcast
+	asked   spv.Hash           // the transaction that the signer works on; zero: none
+	give    context.CancelFunc // gives that up
+	sending chan struct{}      // holds one: a batch is being broadcast
 	work    sync.WaitGroup
-	last    settler.Status
+	refuses string // the last refusal that was logged
 }
 
 // Run drives a settler until the context ends.
@@ -72,11 +76,11 @@ func Run(ctx context.Context, c Config) {
 			r.step(settler.Tick{})
 		case h := <-c.Heard:
 			r.step(h)
+		case ask := <-c.Asks:
+			ask(c.Machine)
 		case s := <-r.signed:
-			r.busy = false
-			if s.Sigs != nil {
-				r.step(s)
-			}
+			r.asked = spv.Hash{}
+			r.step(s)
 		}
 	}
 }
@@ -114,21 +118,28 @@ func (r *run) step(in settler.Input) {
 	r.tell()
 }
 
-// sign lets the signer work, one batch at a time: what is left out is asked for again.
+// sign lets the signer work, one batch at a time: what is left out is asked for again. A
+// signer may take for ever; when another batch is wanted it is to give up.
 func (r *run) sign(s *settler.Sign) {
-	if r.Signer == nil || r.busy {
+	txid := s.Batch.Tx.TxHash()
+	if r.Signer == nil || r.asked == txid {
 		return
 	}
-	r.busy = true
-	txid := s.Batch.Tx.TxHash()
+	if r.asked != (spv.Hash{}) {
+		r.give()
+		return
+	}
+	r.asked = txid
+	ctx, give := context.WithCancel(r.ctx)
+	r.give = give
 	r.work.Go(func() {
-		sigs, err := r.Signer.Sign(r.ctx, s)
-		if err != nil {
+		defer give()
+		sigs, err := r.Signer.Sign(ctx, s)
+		if err != nil && ctx.Err() == nil {
 			r.Log.Error("no signature", "batch", s.Batch.Number, "transaction", txid, "error", err)
-			sigs = nil
 		}
 		select {
-		case r.signed <- settler.Signed{TxID: txid, Sigs: sigs}:
+		case r.signed <- settler.Signed{TxID: txid, Sigs: sigs, Err: err}:
 		case <-r.ctx.Done():
 		}
 	})
@@ -149,17 +160,24 @@ func (r *run) broadcast(tx *wire.MsgTx) {
 	})
 }
 
-// tell publishes the status, and logs why nothing is signed when that changes.
+// tell publishes the status, and logs why nothing is signed when that changes. To be behind
+// for a moment is usual whenever a block comes.
 func (r *run) tell() {
 	s := r.Machine.Status()
-	was, now := r.last.Refusal, s.Refusal
-	switch {
-	case now != nil && (was == nil || was.Name != now.Name):
-		r.Log.Warn("refuses to sign", "why", now.Error())
-	case now == nil && was != nil:
-		r.Log.Info("signs again")
+	name := ""
+	if s.Refusal != nil {
+		name = s.Refusal.Name
 	}
-	if r.last = s; r.Told != nil {
+	switch {
+	case name == settler.RefuseBehind || name == r.refuses:
+	case name == "":
+		r.refuses = name
+		r.Log.Info("nothing stands against signing any more")
+	default:
+		r.refuses = name
+		r.Log.Warn("signs nothing", "why", s.Refusal.Error())
+	}
+	if r.Told != nil {
 		r.Told(s)
 	}
 }

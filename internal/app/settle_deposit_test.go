@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"github.com/btcsuite/btcd/txscript"
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/wallet/address"
+)
+
+const otherWords = "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
+
+// TestDepositAndWithdraw deposits to a layer: the claim comes by itself, whatever ends in between, and the money can be
+// withdrawn.
+func TestDepositAndWithdraw(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		name := map[bool]string{false: "in one life", true: "with a restart at every state"}[again]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newDevStack(t, "dev-native")
+			s := w.wallet("ann", testWords)
+			ctx := context.Background()
+			restart := func() {
+				if again {
+					s.again()
+				}
+			}
+			s.fund("dev", 1)
+			pegs, err := s.Pegs(ctx)
+			s.must(err)
+			if len(pegs) != 1 || !pegs[0].Open || pegs[0].Custody.Release != 2 || pegs[0].ClaimBlocks != 5 {
+				t.Fatalf("pegs: %+v", pegs)
+			}
+			d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
+			s.must(err)
+			if d.Paid != 1_000_000 || d.Arrives != 1_000_000-pegs[0].MaxFees[1] || d.Custody == nil {
+				t.Fatalf("draft: %+v", d)
+			}
+			if p := s.deposit("dev-native", "planned"); p.Amount != 1_000_000 || p.Address != d.Address {
+				t.Fatalf("planned: %+v", p)
+			}
+			s.send(d)
+			restart()
+			if p := s.deposit("dev-native", "sent"); !p.Ours || p.Outpoint == "" {
+				t.Fatalf("sent: %+v", p)
+			}
+			w.mine("dev", 1, nil)
+			if p := s.deposit("dev-native", "buried"); p.Depth != 1 || p.Needed != 5 || !strings.HasPrefix(p.Ticket, "lpclaim1") {
+				t.Fatalf("buried: %+v", p)
+			}
+			restart()
+			w.mine("dev", 4, nil)
+			claimed := s.deposit("dev-native", "claiming")
+			restart()
+			w.pooled("dev-native", *claimed.Claim)
+			w.mine("dev-native", 1, nil)
+			s.deposit("dev-native", "claimed")
+			restart()
+			w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed >= d.Arrives })
+
+			wd, err := s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: 500_000, MaxFee: 2000})
+			s.must(err)
+			if wd.Arrives != 498_000 || wd.Address == "" {
+				t.Fatalf("withdrawal: %+v", wd)
+			}
+			id := s.send(wd)
+			restart()
+			state := func(phase string) Withdrawal {
+				t.Helper()
+				var all []Withdrawal
+				w.wait("withdrawal "+phase, func() bool {
+					all, err = s.Withdrawals(ctx, s.name, "dev-native")
+					s.must(err)
+					return len(all) == 1 && all[0].Phase == phase && (phase != "burned" || all[0].Depth == 1 && all[0].Seals != nil)
+				})
+				return all[0]
+			}
+			state("sent")
+			w.mine("dev-native", 1, nil)
+			if b := state("burned"); !strings.HasPrefix(b.Burn, id.String()) || b.Amount != 500_000 || b.Depth != 1 || b.Expected <= 0 || b.Seals == nil {
+				t.Fatalf("burned: %+v", b)
+			}
+			restart()
+			burned := state("burned")
+			w.payOut(burned, 499_000)
+			state("batched")
+			restart()
+			w.mine("dev", 1, nil)
+			if p := state("paid"); *p.Paid != 499_000 || !p.Proved || p.Expected != 0 || p.Final != 1 {
+				t.Fatalf("paid: %+v", p)
+			}
+			if _, err := s.Audit(ctx, "dev-native"); CodeOf(err) != CodeMissing || !strings.Contains(err.Error(), "a node of the layer") {
+				t.Fatalf("audit: %v", err)
+			}
+		})
+	}
+}
+
+// TestDepositReorganised takes a deposit's L1 block away, while the program runs and while it does not: no claim is sent of
+// what is not there, and the deposit is claimed once it is in the chain again.
+func TestDepositReorganised(t *testing.T) {
+	t.Parallel()
+	w := newDevStack(t, "dev-native")
+	s := w.wallet("ann", testWords)
+	ctx := context.Background()
+	s.fund("dev", 1)
+	fork := w.loop("dev").View().Tip().Height
+	d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
+	s.must(err)
+	id := s.send(d)
+	w.mine("dev", 3, nil)
+	s.deposit("dev-native", "buried")
+	w.reorganise(fork, 7)
+	s.deposit("dev-native", "sent")
+	w.pooled("dev", id)
+	w.mine("dev", 3, nil)
+	if p := s.deposit("dev-native", "buried"); p.Block.Height != fork+8 {
+		t.Fatalf("in the chain again: %+v", p)
+	}
+	s.must(s.Local.Close())
+	w.reorganise(fork+7, 9)
+	s.open()
+	s.deposit("dev-native", "sent")
+	if n := len(w.loop("dev-native").Pool().All()); n != 0 {
+		t.Fatalf("%d claims of a deposit that is not there", n)
+	}
+	w.pooled("dev", id)
+	w.mine("dev", 5, nil)
+	claimed := s.deposit("dev-native", "claiming")
+	w.pooled("dev-native", *claimed.Claim)
+	w.mine("dev-native", 1, nil)
+	s.deposit("dev-native", "claimed")
+}
+
+// payOut sends what looks like a batch that pays a withdrawal alone. It spends no vault: who signed a batch is no business of
+// the wallet's, which asks whether it was paid.
+func (w *devStack) payOut(of Withdrawal, value int64) {
+	w.t.Helper()
+	fail := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	sum := sha256.Sum256([]byte{txscript.OP_TRUE})
+	anybody := append([]byte{0, 32}, sum[:]...)
+	l1 := w.loop("dev")
+	w.mine("dev", 1, anybody)
+	raw, err := l1.View().Block(l1.View().Tip().Hash)
+	fail(err)
+	block, _, err := l1.Params().ParseBlock(raw)
+	fail(err)
+	w.mine("dev", 10, nil)
+	script, err := address.Decode(l1.Params(), of.Address)
+	fail(err)
+	burn, err := wire.NewOutPointFromString(of.Burn)
+	fail(err)
+	marker := peg.Marker{Number: 1, List: peg.PayoutHash([]peg.Payout{{Burn: *burn, Value: value, Script: script}})}
+	tx := wire.NewMsgTx(2)
+	tx.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: block.Txs[0].ID()}, Sequence: wire.MaxTxInSequenceNum - 2,
+		Witness: wire.TxWitness{{txscript.OP_TRUE}}})
+	tx.AddTxOut(wire.NewTxOut(10_000, anybody))
+	tx.AddTxOut(wire.NewTxOut(0, marker.Script()))
+	tx.AddTxOut(wire.NewTxOut(value, script))
+	result, err := l1.Tx(context.Background(), tx)
+	if fail(err); result.Status.String() != "accepted" {
+		w.t.Fatalf("batch: %s", result.Status)
+	}
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/keystore"
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/wallet/settle"
+)
+
+// settleEvery is how often it is looked what is to be done, besides whenever a chain moves.
+const settleEvery = 30 * time.Second
+
+// settleLoop does what deposits, withdrawals and swaps want done, until the program closes.
+func (l *Local) settleLoop() {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-tick.C:
+		case <-l.deals.poked:
+		}
+		l.settleAll()
+	}
+}
+
+func (l *Local) settleAll() {
+	want := map[*ledger]map[spv.Hash]*wire.MsgTx{}
+	for _, c := range l.ledgers {
+		want[c] = map[spv.Hash]*wire.MsgTx{}
+	}
+	for _, s := range l.deals.all() {
+		sends, changed := l.settleStep(s, nil)
+		for _, b := range sends {
+			want[b.ledger][b.tx.TxHash()] = b.tx
+		}
+		if changed {
+			l.feed.send(Event{Kind: EventSettle, Time: l.options.Clock(), Purse: Purse{Wallet: s.wallet}})
+		}
+	}
+	for c, txs := range want {
+		c.post(func() { c.settleSend(txs) })
+	}
+}
+
+// settleOutgoing is a transaction for a chain's network.
+type settleOutgoing struct {
+	ledger *ledger
+	tx     *wire.MsgTx
+}
+
+// settleStep has a settlement do what is to be done. Without keys it takes those of the session, and only if a swap wants
+// them: the session counts that as use. It tells whether anything stands elsewhere than before.
+func (l *Local) settleStep(s *settlement, keys *keystore.Keyring) (out []settleOutgoing, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if keys == nil && s.wantsKeysLocked() {
+		keys, _, _ = l.keys(s.wallet, nil)
+	}
+	var with settle.Keys
+	if keys != nil {
+		with = keys
+	}
+	sends, err := s.book.Step(with)
+	was := s.failed
+	if s.failed = ""; err != nil {
+		s.failed = err.Error()
+	}
+	if s.failed != "" && s.failed != was {
+		l.options.Log.Warn("settlement", "wallet", s.wallet, "trouble", s.failed)
+	}
+	for _, b := range sends {
+		side := s.on[b.Chain]
+		if side == nil || s.fundsLocked(b.Tx, b.Chain) {
+			continue
+		}
+		out = append(out, settleOutgoing{side.ledger, b.Tx})
+	}
+	now := s.standLocked(sends)
+	changed, s.shown = now != s.shown, now
+	return out, changed
+}
+
+// wantsKeysLocked says whether a swap is to be redeemed or refunded.
+func (s *settlement) wantsKeysLocked() bool {
+	return slices.ContainsFunc(s.book.Swaps(), func(w settle.SwapState) bool { return w.Move == settle.Redeem || w.Move == settle.Refund })
+}
+
+// fundsLocked says whether a transaction funds a swap of ours. Those are the purse's to send, once SendFunding has kept them.
+func (s *settlement) fundsLocked(tx *wire.MsgTx, chain spv.Hash) bool {
+	for _, w := range s.book.Swaps() {
+		if w.Move != settle.Fund || w.Terms.Pays(w.Role).Chain != chain {
+			continue
+		}
+		if leg, err := s.book.Leg(w.Number); err == nil && pays(tx, leg.Script) {
+			return true
+		}
+	}
+	return false
+}
+
+// standLocked puts into a text where everything stands, to see whether it has changed.
+func (s *settlement) standLocked(sends []settle.Broadcast) string {
+	var b bytes.Buffer
+	for _, id := range sortedIDs(s.on) {
+		if s.on[id].ledger.params.Peg == nil {
+			continue
+		}
+		deposits, _ := s.book.Deposits(id)
+		for i := range deposits {
+			d := &deposits[i]
+			fmt.Fprint(&b, d.Outpoint, d.Phase, min(d.Confirmations, d.Needed), d.Claim, ";")
+		}
+		burns, _ := s.book.Withdrawals(id, nil, 0)
+		for i := range burns {
+			fmt.Fprint(&b, burns[i].Outpoint, burns[i].Phase, burns[i].Batch, ";")
+		}
+	}
+	for _, w := range s.book.Swaps() {
+		fmt.Fprint(&b, w.Number, w.Phase, w.Move, w.Why, w.Trouble, len(w.Refunds), ";")
+	}
+	for i := range sends {
+		fmt.Fprint(&b, sends[i].Tx.TxHash())
+	}
+	return b.String() + s.failed
+}
+
+// learnKeys keeps what the settlement of a wallet wants to know while it is locked.
+func (l *Local) learnKeys(name string, keys *keystore.Keyring) {
+	s := l.deals.of(name)
+	if s == nil {
+		return
+	}
+	fresh, err := s.learn(keys)
+	if err != nil {
+		l.options.Log.Warn("refundable deposits are not looked for", "wallet", name, "error", err)
+		return
+	}
+	if !fresh {
+		return
+	}
+	for _, c := range l.ledgers {
+		if c.params.Peg == nil {
+			continue
+		}
+		c.post(func() {
+			if p, err := c.purse(name); err == nil {
+				if err := c.settleGrown(p); err != nil {
+					c.cfg.Log.Warn("refundable deposits are not looked for", "wallet", name, "error", err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holiman/uint256"
+
+	"github.com/layeredpow/lamina/internal/store"
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/syncer"
+)
+
+// TestSampledBirthday: a wallet that is older than the sampled start is never placed, and told why; a newer one is; and a folder with
+// wallets that look from genesis on cannot begin by a sampled proof.
+func TestSampledBirthday(t *testing.T) {
+	layer := params(t, "dev-native")
+	run := make([]spv.Header, 200)
+	prev, base := spv.Hash{1}, int64(layer.Genesis.Time())+1_000_000
+	for i := range run {
+		binary.LittleEndian.PutUint32(run[i][0:], 4)
+		copy(run[i][4:], prev[:])
+		binary.LittleEndian.PutUint32(run[i][68:], uint32(base)+uint32(i)*600)
+		binary.LittleEndian.PutUint32(run[i][72:], layer.Genesis.Bits())
+		prev = run[i].ID()
+	}
+	disk, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	f := Follow{Verify: VerifySample, Log: slog.New(slog.DiscardHandler)}
+	c, err := f.openChain(disk, layer)
+	if err != nil || !c.sampling {
+		t.Fatal(c, err)
+	}
+	last := spv.Block{Height: 1010, Hash: run[10].ID()}
+	if err := c.chain.Place(run[:11], 1000, *uint256.NewInt(5000), spv.Change{Headers: run[11:], Proofs: make([]*spv.AuxPoW, 189)},
+		Sampled{To: last, Security: SampleSecurity}); err != nil {
+		t.Fatal(err)
+	}
+	if c.tree, err = c.chain.Tree(&layer.Rules); err != nil {
+		t.Fatal(err)
+	}
+	l := &ledger{followed: c}
+	l.shown.Store(&chainSnapshot{})
+	l.clock = func() time.Time { return time.Unix(base, 0) }
+	if b, ok, err := l.before(base+150*600, true); err != nil || !ok || b.Height <= last.Height || c.older {
+		t.Errorf("a new wallet: below %s, %v, %v", b, ok, err)
+	}
+	for _, birthday := range []int64{0, int64(layer.Genesis.Time()), base - 10*86400, base + 600} {
+		c.older = false
+		if b, ok, err := l.before(birthday, true); err != nil || ok || !c.older {
+			t.Errorf("a wallet of %d: placed above %s; %v", birthday, b, err)
+		}
+	}
+	status := syncer.Status{Synced: true}
+	if c.follow(&status); status.Synced || !strings.Contains(status.Waiting, "--verify all") {
+		t.Errorf("%+v", status)
+	}
+	if trust := l.trust(last); trust.Sampled != last.Height {
+		t.Errorf("%+v", trust)
+	}
+	w, err := disk.Wallet(layer.Name, "savings")
+	if err == nil {
+		err = w.Write([]store.Record{{Key: []byte{1}, Value: []byte{1}}})
+	}
+	if err == nil {
+		_, err = VerifyAll.begin(c.chain, layer)
+	}
+	if err != nil || c.chain.Sampled() != nil {
+		t.Fatalf("back to genesis: %v", err)
+	}
+	if _, err := VerifySample.begin(c.chain, layer); err == nil || !strings.Contains(err.Error(), "1 wallets look at it from genesis on") {
+		t.Errorf("a sampled start under a wallet: %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package chain
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv"
+)
+
+// TestShun: what the operator shuns is left at once, over kills too, and whatever is built
+// on it; it is followed again when the word is taken back.
+func TestShun(t *testing.T) {
+	p, dir := easy(t, "dev"), t.TempDir()
+	g := genesisOf(t, p)
+	m := newModel(g)
+	c := quick(t, dir, p, nil, Options{})
+	take := func(list ...*made) {
+		t.Helper()
+		for _, b := range list {
+			_, err := c.Accept(b.raw, 0)
+			check(t, err)
+			m.accept(b)
+		}
+	}
+	at := func(want *made) {
+		t.Helper()
+		m.audit(t, c, want)
+		if best, _ := c.BestHeader(); best != want.ref() {
+			t.Fatalf("best header %s, want %s", best, want.ref())
+		}
+		drop(t, c)
+		c = quick(t, dir, p, nil, Options{})
+		m.audit(t, c, want)
+	}
+	a := run(p, g, 10, 1)
+	b := run(p, a[4], 3, 2)
+	take(append(a, b...)...)
+	at(a[9])
+
+	moved, err := c.Shun(a[6].id)
+	check(t, err)
+	if len(moved.Disconnected) != 5 || len(moved.Connected) != 3 {
+		t.Fatalf("%+v", moved)
+	}
+	at(b[2])
+	top := run(p, a[9], 2, 3)
+	take(top[0])
+	if _, err := c.AcceptHeaders([]spv.Sealed{{Header: top[1].header}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	at(b[2])
+	states := map[BranchState]int{}
+	for _, x := range c.Branches() {
+		states[x.State]++
+	}
+	if states[Shunned] != 1 || states[Invalid] != 0 {
+		t.Errorf("branches %v", states)
+	}
+
+	_, err = c.Shun(b[0].id)
+	check(t, err)
+	at(a[5]) // below the one that is shunned
+	_, err = c.Readmit(a[9].id)
+	check(t, err)
+	if c.Tip() != top[0].ref() {
+		t.Fatalf("readmitted by a block above it: tip %s, want %s", c.Tip(), top[0].ref())
+	}
+	take(top[1])
+	at(top[1])
+	longer := run(p, b[2], 10, 4)
+	take(longer...)
+	at(top[1])
+	_, err = c.Readmit(longer[9].id)
+	check(t, err)
+	at(longer[9])
+
+	if _, err := c.Shun(g.id); err == nil || !strings.Contains(err.Error(), "begins with it") {
+		t.Errorf("genesis: %v", err)
+	}
+	for _, f := range []func(spv.Hash) (Moved, error){c.Shun, c.Readmit} {
+		if _, err := f(spv.Hash{1}); !errors.Is(err, ErrUnknown) {
+			t.Errorf("a block that nobody knows: %v", err)
+		}
+	}
+	at(longer[9])
+}
+
+// TestReadmitInvalid: the operator's word does not make a block that broke a rule good.
+func TestReadmitInvalid(t *testing.T) {
+	p := easy(t, "dev")
+	g := genesisOf(t, p)
+	c := quick(t, t.TempDir(), p, nil, Options{})
+	a := run(p, g, 2, 1)
+	_, err := c.Accept(a[0].raw, 0)
+	check(t, err)
+	rich := coinbase(p, 2, 9)
+	rich.TxOut[0].Value++
+	h := headerOn(4, a[0], []*wire.MsgTx{rich}, a[0].header.Time()+10)
+	mine(&h)
+	bad := body(h, nil, a[0], []*wire.MsgTx{rich})
+	if _, err := c.Accept(bad.raw, 0); err == nil {
+		t.Fatal("a coinbase that pays too much is taken")
+	}
+	if _, err := c.Readmit(bad.id); err != nil || c.Tip() != a[0].ref() {
+		t.Fatalf("tip %s, %v", c.Tip(), err)
+	}
+	if list := c.Branches(); len(list) != 2 || list[1].State != Invalid {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestShunL1: layers follow their L1.
+func TestShunL1(t *testing.T) {
+	s := newStack(t, Options{})
+	a := s.grow1(s.g1, 10)
+	one := s.make2(s.g2, a[9], 5) // anchor at 5
+	two := s.make2(one, a[9], 3)  // at 7
+	s.take2(one, Connected)
+	s.take2(two, Connected)
+	turn := func(f func(spv.Hash) (Moved, error), want *made) {
+		t.Helper()
+		_, err := f(a[5].id) // height 6
+		check(t, err)
+		_, err = s.c.ParentMoved(0)
+		check(t, err)
+		s.at(want)
+		s.reopen(true)
+		s.at(want)
+	}
+	turn(s.l1.Shun, one)
+	turn(s.l1.Readmit, two)
+}

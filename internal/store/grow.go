@@ -1,0 +1,172 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/holiman/uint256"
+
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/pow"
+)
+
+// piece is how many headers are hashed, checked and written at once: few enough to stay in
+// the processor's cache.
+const piece = 800
+
+// pieces is memory that is used for every piece.
+type pieces struct {
+	ids [piece]spv.Hash
+	at  [piece]*[spv.HeaderSize]byte
+	raw []byte
+}
+
+// idsOf returns the ids of at most a piece of headers, until the next call.
+func (p *pieces) idsOf(headers []spv.Header) []spv.Hash {
+	for i := range headers {
+		p.at[i] = (*[spv.HeaderSize]byte)(&headers[i])
+	}
+	ids := p.ids[:len(headers)]
+	pow.HashHeaders(ids, p.at[:len(headers)])
+	clear(p.at[:]) // or the caller's headers would be held in memory
+	return ids
+}
+
+// Begin is Apply that does not wait for the disk, so that the next headers can be judged
+// meanwhile. Whatever is asked of the chain next waits for it, and so does closing the
+// store. It is for who has nothing else to write that must not be there without the
+// headers, as a wallet has. Its error, or that of the one begun before, ends the chain's
+// use: it comes again from every call that can fail.
+func (c *Chain) Begin(change spv.Change) error {
+	if change.Undo > 0 || len(change.Headers) == 0 {
+		return c.Apply(change)
+	}
+	if err := c.Settle(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- c.apply(&change) }()
+	c.writing = done
+	return nil
+}
+
+// Settle waits until what was begun is durable.
+func (c *Chain) Settle() error {
+	if c.writing != nil {
+		c.failed = <-c.writing
+		c.writing = nil
+	}
+	return c.failed
+}
+
+// apply makes a change durable.
+func (c *Chain) apply(change *spv.Change) error {
+	if change.Proofs != nil && len(change.Proofs) != len(change.Headers) {
+		return fmt.Errorf("headers of %s: %d proofs for %d headers", c.name, len(change.Proofs), len(change.Headers))
+	}
+	if change.Undo > 0 {
+		if err := c.shrink(change.Undo); err != nil {
+			return fmt.Errorf("headers of %s: %w", c.name, err)
+		}
+	}
+	if len(change.Headers) == 0 {
+		return nil
+	}
+	if err := c.grow(change, nil); err != nil {
+		return fmt.Errorf("headers of %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// grow writes the headers and what is kept of their proofs, makes them durable, and only
+// then names them, together with what also writes. What is not named does no harm: so it
+// checks while it writes.
+func (c *Chain) grow(change *spv.Change, also func(b *bolt.Bucket) error) error {
+	end := growth{tip: c.tip}
+	for from := 0; from < len(change.Headers); from += piece {
+		to := min(from+piece, len(change.Headers))
+		if err := c.growPiece(&end, change, from, to); err != nil {
+			return err
+		}
+	}
+	if change.Proofs != nil {
+		if err := c.parents.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := c.file.Sync(); err != nil {
+		return err
+	}
+	before := c.tip
+	c.tip = end.tip
+	if err := c.commit(func(b *bolt.Bucket) error {
+		err := errors.Join(putMarks(b, end.marks), c.putProofs(b, change))
+		if also != nil {
+			err = errors.Join(err, also(b))
+		}
+		return err
+	}); err != nil {
+		c.tip = before
+		return err
+	}
+	return nil
+}
+
+// growth is how far a change has been looked at.
+type growth struct {
+	tip   mark
+	marks []mark
+	bits  uint32 // of the header before
+	work  uint256.Int
+}
+
+// growPiece checks some headers of a change and writes them.
+func (c *Chain) growPiece(end *growth, change *spv.Change, from, to int) error {
+	headers, height := change.Headers[from:to], end.tip.Height+1
+	ids := c.pieces.idsOf(headers)
+	for i := range headers {
+		if err := end.add(&headers[i], &ids[i]); err != nil {
+			return err
+		}
+	}
+	if change.Proofs != nil {
+		if err := c.writeParents(change.Proofs[from:to], ids, height); err != nil {
+			return err
+		}
+	}
+	return c.write(headers, height)
+}
+
+// add counts one more header, which must build on the last.
+func (g *growth) add(h *spv.Header, id *spv.Hash) error {
+	if prev := h.Prev(); prev != g.tip.Hash {
+		return fmt.Errorf("header %d builds on %s, want %s", g.tip.Height+1, prev, g.tip.Hash)
+	}
+	if bits := h.Bits(); bits != g.bits || g.work.IsZero() {
+		own, err := workOf(h)
+		if err != nil {
+			return fmt.Errorf("header %d: %w", g.tip.Height+1, err)
+		}
+		g.bits, g.work = bits, own
+	}
+	g.tip.Height++
+	g.tip.Hash = *id
+	g.tip.work.Add(&g.tip.work, &g.work)
+	if g.tip.Height%markEvery == 0 {
+		g.marks = append(g.marks, g.tip)
+	}
+	return nil
+}
+
+// write puts at most a piece of headers into the file.
+func (c *Chain) write(headers []spv.Header, height int32) error {
+	raw := c.pieces.raw[:0]
+	for i := range headers {
+		raw = append(raw, headers[i][:]...)
+	}
+	c.pieces.raw = raw
+	_, err := c.file.WriteAt(raw, c.offset(height))
+	return err
+}
