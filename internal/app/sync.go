@@ -171,11 +171,11 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	if cut > 0 {
 		log.Warn("headers file was damaged, the rest is fetched again", "lost", cut)
 	}
-	sampling, err := f.Verify.begin(chain, p)
+	sampling, err := f.Verify.begin(disk, chain, p, log)
 	if err != nil {
 		return nil, err
 	}
-	if p.Network == chains.Main || p.Network == chains.Test {
+	if public(p) {
 		// Twice the time that the newest should have taken, in case blocks were slow.
 		chain.KeepProofs(uint32(time.Now().Unix() - 2*store.KeptProofs*int64(p.Spacing())))
 	}
@@ -195,17 +195,29 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	return c, nil
 }
 
+// scanFrom says how a chain's blocks are looked through for wallets, from a height on.
+func (c *followed) scanFrom(height int32) (*syncer.Scan, error) {
+	doubts, err := c.chain.Doubts()
+	if err != nil {
+		return nil, err
+	}
+	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Relay: true}, nil
+}
+
+// public tells whether anybody may run a node of a chain's network.
+func public(p *chains.Params) bool { return p.Network == chains.Main || p.Network == chains.Test }
+
 // followed is one chain on its way. Its loop alone uses tree and chain.
 type followed struct {
 	params *chains.Params
 	cfg    p2p.Config
 	chain  *store.Chain
 	tree   *spv.Tree
-	inputs chan syncer.Input     // holds one: a second ParentMoved says nothing new
-	view   *parentView           // of an L1 with layers: what they know of it
-	layers []chan<- syncer.Input // and where they are told that it has moved
-	l1     *parentView           // of a layer: its L1
-	seek   chan<- syncer.Input   // and where it is asked for what it does not have
+	inputs chan syncer.Input   // holds one, see post
+	view   *parentView         // of an L1 with layers: what they know of it
+	layers []chan syncer.Input // and where they are told that it has moved
+	l1     *parentView         // of a layer: its L1
+	seek   chan syncer.Input   // and where it is asked for what it does not have
 
 	sampling bool // it begins by a sampled proof
 	older    bool // a wallet is older than what is held of a chain that began so
@@ -231,7 +243,7 @@ func (c *followed) follow(status *syncer.Status) {
 		status.Synced, status.Waiting = false, "its L1 to be synced"
 	}
 	if c.older {
-		status.Synced, status.Waiting = false, "all to be verified, for a wallet older than the sampled start: lamina sync --verify all"
+		status.Synced, status.Waiting = false, "all to be verified, for a wallet older than the sampled start: run it once with --verify all"
 	}
 }
 
@@ -240,6 +252,9 @@ func (c *followed) follow(status *syncer.Status) {
 func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 	switch out := out.(type) {
 	case syncer.Store:
+		if !public(c.params) { // its peers are the user's own
+			c.chain.ExpectHeight(out.Claimed)
+		}
 		return nil, c.chain.Begin(out.Change)
 	case syncer.Placed:
 		return nil, c.place(&out)
@@ -247,11 +262,10 @@ func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 		return nil, c.chain.AppendFilters(out.From, out.Headers, out.Filters)
 	case syncer.CutFilters:
 		return nil, c.chain.CutFilters(out.To)
+	case syncer.Doubt:
+		return nil, c.chain.Doubt(out.Height)
 	case syncer.Missing:
-		select {
-		case c.seek <- syncer.Seek{Block: out.Parent}:
-		default: // it is asked for again when the L1 has moved
-		}
+		post(c.seek, syncer.Seek{Block: out.Parent})
 	case syncer.Stray:
 		return c.stray(out.Header), nil
 	}
@@ -277,9 +291,25 @@ func (c *followed) stray(h spv.Header) []syncer.Input {
 
 func (c *followed) tellLayers() {
 	for _, layer := range c.layers {
+		post(layer, syncer.ParentMoved{})
+	}
+}
+
+// post puts an input into the box of a loop, which holds one. What is in it gives way, unless that is ParentMoved, without which a
+// layer may wait for ever: a Seek is asked for again when the L1 has moved, and any input wakes the loop.
+func post(box chan syncer.Input, in syncer.Input) {
+	for {
 		select {
-		case layer <- syncer.ParentMoved{}:
-		default: // it has not yet taken the last one
+		case box <- in:
+			return
+		default:
+		}
+		select {
+		case old := <-box:
+			if moved, ok := old.(syncer.ParentMoved); ok {
+				in = moved
+			}
+		default: // the loop has taken it
 		}
 	}
 }

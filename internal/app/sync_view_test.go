@@ -10,6 +10,7 @@ import (
 	"github.com/layeredpow/lamina/internal/store"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/syncer"
 )
 
 const easyBits = 0x207fffff
@@ -214,5 +215,24 @@ func TestParentView(t *testing.T) {
 	// Coming and going of the L1 is news by itself, at any time.
 	if !view.update(tree, chain, true, now) || !view.Synced() || !view.update(tree, chain, false, now) || view.Synced() {
 		t.Fatal("synced is not told")
+	}
+}
+
+// TestPost: a wake-up never keeps a layer from hearing that its L1 has moved.
+func TestPost(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		old, in, want syncer.Input
+	}{
+		{"over a wake-up", wake{}, syncer.ParentMoved{}, syncer.ParentMoved{}},
+		{"a seek over a wake-up", wake{}, syncer.Seek{}, syncer.Seek{}},
+		{"over a seek", syncer.Seek{}, syncer.ParentMoved{}, syncer.ParentMoved{}},
+		{"not by a seek", syncer.ParentMoved{}, syncer.Seek{}, syncer.ParentMoved{}},
+	} {
+		box := make(chan syncer.Input, 1)
+		box <- c.old
+		if post(box, c.in); <-box != c.want {
+			t.Errorf("%s: want %T", c.name, c.want)
+		}
 	}
 }
