@@ -1,6 +1,6 @@
 # Every target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo app test lint bench fuzz dist dist-check
+.PHONY: help demo app test soak lint bench fuzz dist dist-check
 
 # Translations and sort order must not depend on the user's locale.
 export LC_ALL := C
@@ -20,6 +20,9 @@ app: ## start the desktop program (installs its system packages first)
 
 test: ## run every test (installs what is missing first)
 	.ci/setup && .ci/test
+
+soak: ## kill, cut off, slow down and lie to a whole stack for SOAK_OPS operations (1000); SOAK_SEED=1
+	SOAK_OPS=$${SOAK_OPS:-1000} CGO_ENABLED=0 go test ./cmd/lamina -run '^TestSoak$$' -timeout 24h -v
 
 lint: ## gofmt, go vet, staticcheck
 	.ci/setup && .ci/lint

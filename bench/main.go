@@ -58,10 +58,17 @@ func main() {
 	only := flag.String("only", "", "measure this client alone: lamina, neutrino or floor")
 	aux := flag.Bool("aux", false, "merge-mined headers, with a proof each, which only lamina understands")
 	rescan := flag.String("rescan", "", "measure rescans instead: the test binary of the product's spv/syncer (go test -c)")
+	payment := flag.String("payment", "", "measure an unsigned payment instead: the test binary of the product's wallet (go test -c)")
 	asJSON := flag.Bool("json", false, "one JSON document for each client")
 	flag.Parse()
 	if *rescan != "" {
 		if err := compareRescan(*rescan, *runs); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if *payment != "" {
+		if err := comparePayment(*payment, *runs); err != nil {
 			log.Fatal(err)
 		}
 		return

@@ -45,20 +45,27 @@ func (k *Keyring) Lock() {
 	}
 }
 
-// with lends use the node at path and wipes it afterwards.
-func (k *Keyring) with(path Path, use func(*node) error) error {
+// lend keeps the keys from being wiped during use.
+func (k *Keyring) lend(use func(*keyring) error) error {
 	open := k.reveal()
 	open.mu.RLock()
 	defer open.mu.RUnlock()
 	if open.root == nil {
 		return ErrLocked
 	}
-	n, err := open.derive(path)
-	if err != nil {
-		return fmt.Errorf("path %s: %w", path, err)
-	}
-	defer n.wipe()
-	return use(n)
+	return use(open)
+}
+
+// with lends use the node at path and wipes it afterwards.
+func (k *Keyring) with(path Path, use func(*node) error) error {
+	return k.lend(func(open *keyring) error {
+		n, err := open.derive(path)
+		if err != nil {
+			return fmt.Errorf("path %s: %w", path, err)
+		}
+		defer n.wipe()
+		return use(n)
+	})
 }
 
 // derive returns the node at path, for the caller to wipe.

@@ -1,7 +1,6 @@
 package keystore
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -27,43 +26,7 @@ func signECDSA(key *btcec.ModNScalar, hash [32]byte) ([]byte, error) {
 // ecdsaSignature signs with RFC 6979's nonce. If R is high it tries again with a counter as the extra input, as Bitcoin
 // Core does, and so gives Core's signatures.
 func ecdsaSignature(key *btcec.ModNScalar, hash [32]byte) *ecdsa.Signature {
-	own := key.Bytes()
-	defer clear(own[:])
-	var extra [32]byte
-	for count := uint32(0); ; count++ {
-		var input []byte
-		if count > 0 {
-			binary.LittleEndian.PutUint32(extra[:], count)
-			input = extra[:]
-		}
-		if sig := signWithNonce(key, hash, btcec.NonceRFC6979(own[:], hash[:], input, nil, 0)); sig != nil {
-			return sig
-		}
-	}
-}
-
-// signWithNonce returns nil if the nonce gives no signature with a low R. It wipes the nonce. Serialize lowers S.
-func signWithNonce(key *btcec.ModNScalar, hash [32]byte, nonce *btcec.ModNScalar) *ecdsa.Signature {
-	defer nonce.Zero()
-	var point btcec.JacobianPoint
-	btcec.ScalarBaseMultNonConst(nonce, &point)
-	point.ToAffine()
-	x := point.X.Bytes()
-	var r, s, e btcec.ModNScalar
-	if overflow := r.SetBytes(x); overflow != 0 || r.IsZero() || x[0] >= 0x80 {
-		return nil
-	}
-	e.SetBytes(&hash)
-	s.Mul2(&r, key).Add(&e)
-	inverse := new(btcec.ModNScalar).InverseValNonConst(nonce)
-	defer inverse.Zero()
-	if s.Mul(inverse); s.IsZero() {
-		return nil
-	}
-	if s.IsOverHalfOrder() {
-		s.Negate()
-	}
-	return ecdsa.NewSignature(&r, &s)
+	return ecdsaSignatures([]*btcec.ModNScalar{key}, [][32]byte{hash})[0]
 }
 
 // signSchnorr signs by BIP340 with 32 zero bytes as the auxiliary input. The library verifies what it signed.

@@ -29,11 +29,36 @@ func TestUnchecked(t *testing.T) {
 			t.Fatalf("%s: Schnorr %x (%v), want %x (%v)", path, got, err2, want, err)
 		}
 	}
+	for _, n := range []uint32{0, 1, 2, 100} {
+		var paths []Path
+		var hashes [][32]byte
+		for i := range n {
+			paths, hashes = append(paths, Path{Hardened + 84, Hardened, Hardened + i%20, 0, i}), append(hashes, [32]byte{byte(i), byte(n)})
+		}
+		all, err := fast.SignECDSAAll(paths, hashes)
+		if err != nil || len(all) != int(n) {
+			t.Fatalf("%d of %d signatures, %v", len(all), n, err)
+		}
+		for i, got := range all {
+			if want, err := keys.SignECDSA(paths[i], hashes[i]); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s: %x, want %x (%v)", paths[i], got, want, err)
+			}
+		}
+	}
+	if _, err := fast.SignECDSAAll([]Path{{1}}, nil); err == nil {
+		t.Error("a path without a hash was taken")
+	}
+	if _, err := fast.SignECDSAAll([]Path{{1}, make(Path, 300)}, make([][32]byte, 2)); err == nil {
+		t.Error("a path that leads nowhere was taken")
+	}
 	if _, err := fast.SignSchnorr(nil, [32]byte{}, []byte{1}); err == nil {
 		t.Error("a merkle root of one byte was taken")
 	}
 	keys.Lock()
 	if _, err := fast.SignECDSA(Path{0}, [32]byte{}); err != ErrLocked {
+		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
+	}
+	if _, err := fast.SignECDSAAll([]Path{{0}}, make([][32]byte, 1)); err != ErrLocked {
 		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
 	}
 	if n := len(keys.reveal().branches.known); n != 0 {

@@ -59,7 +59,7 @@ type progress struct {
 	activity *widget.Activity // moves only while something runs
 	text     *widget.Label
 	running  *fyne.Container
-	giveUp   *widget.Button
+	giveUp   *button
 	icon     *widget.Icon
 	what     *widget.Label
 	next     *widget.Label
@@ -71,7 +71,7 @@ type progress struct {
 
 func newProgress(u *UI, onChange func()) *progress {
 	p := &progress{ui: u, activity: widget.NewActivity(), text: body(""), icon: widget.NewIcon(nil), what: body(""), next: caption("")}
-	p.giveUp = widget.NewButtonWithIcon(u.t("Give up"), base.CancelIcon(), p.cancel)
+	p.giveUp = newIconButton(u, u.t("Give up"), base.CancelIcon(), p.cancel)
 	p.running = stack(4, container.New(&iconLeft{size: 20}, p.activity, p.text), inset(container.NewHBox(p.giveUp)))
 	p.outcome = newPanel(container.New(&iconLeft{size: 20}, p.icon, stack(-overlap, p.what, p.next)))
 	p.content = stack(0, p.running, p.outcome)

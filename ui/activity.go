@@ -60,7 +60,7 @@ func newActivityScreen(u *UI) *activityScreen {
 	s.only.SetSelectedIndex(0)
 	s.only.OnChanged = func(string) { s.query.Only = filters[max(0, s.only.SelectedIndex())].Value; s.restart() }
 	s.search = newField(u, u.t("label, address or id"), func(text string) { s.query.Search = text; s.restart() })
-	export := widget.NewButtonWithIcon("CSV", base.DocumentSaveIcon(), s.export)
+	export := newIconButton(u, "CSV", base.DocumentSaveIcon(), s.export)
 	s.list = widget.NewList(func() int { return s.total }, func() fyne.CanvasObject { return newPaymentRow() }, s.update)
 	s.list.HideSeparators = true
 	s.list.OnSelected = func(id widget.ListItemID) {

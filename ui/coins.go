@@ -25,10 +25,10 @@ type coinsScreen struct {
 	count    *widget.Label
 	empty    *widget.Label
 	every    *widget.Check
-	freeze   *widget.Button
-	thaw     *widget.Button
-	spend    *widget.Button
-	tag      *widget.Button
+	freeze   *button
+	thaw     *button
+	spend    *button
+	tag      *button
 	tags     *field
 	progress *progress
 
@@ -49,15 +49,15 @@ func newCoinsScreen(u *UI) *coinsScreen {
 		s.choose(id, !s.chosen[s.coins[id].Outpoint])
 	}
 	s.every = widget.NewCheck(u.t("All"), func(on bool) { s.chooseAll(on) })
-	s.freeze = widget.NewButton(u.t("Freeze"), func() { s.setFrozen(true) })
-	s.thaw = widget.NewButton(u.t("Thaw"), func() { s.setFrozen(false) })
-	s.spend = widget.NewButton(u.t("Spend these"), func() { u.frame.open(sendAt); u.send.spend(s.outpoints()) })
-	s.tag = widget.NewButton(u.t("Tag"), s.setTags)
+	s.freeze = newButton(u, u.t("Freeze"), func() { s.setFrozen(true) })
+	s.thaw = newButton(u, u.t("Thaw"), func() { s.setFrozen(false) })
+	s.spend = newButton(u, u.t("Spend these"), func() { u.frame.open(sendAt); u.send.spend(s.outpoints()) })
+	s.tag = newButton(u, u.t("Tag"), s.setTags)
 	s.tags = newField(u, u.t("tags, with commas"), nil)
 	s.tags.OnSubmitted = func(string) { s.setTags() }
 	s.progress = newProgress(u, func() { s.page.Refresh() })
-	combine := widget.NewButton(u.t("Combine"), func() { s.openPage(s.combine.content); s.combine.open() })
-	split := widget.NewButton(u.t("Split"), func() { s.openPage(s.split.content); s.split.open(s.outpoints()) })
+	combine := newButton(u, u.t("Combine"), func() { s.openPage(s.combine.content); s.combine.open() })
+	split := newButton(u, u.t("Split"), func() { s.openPage(s.split.content); s.split.open(s.outpoints()) })
 	tags := container.NewBorder(nil, nil, nil, s.tag, s.tags)
 	head := stack(4, s.bar.content, heading(u.t("Coins")), s.count, inset(newTiles(s.freeze, s.thaw, s.spend, combine, split)),
 		inset(tags),
@@ -186,7 +186,7 @@ func (s *coinsScreen) chosenChanged() {
 		}
 	}
 	s.count.SetText(s.ui.texts.Chosen(len(s.chosen), sum, len(s.coins), s.sum, s.unit))
-	for _, button := range []*widget.Button{s.freeze, s.thaw, s.spend, s.tag} {
+	for _, button := range []*button{s.freeze, s.thaw, s.spend, s.tag} {
 		if len(s.chosen) > 0 {
 			button.Enable()
 		} else {

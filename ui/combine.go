@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -26,7 +27,7 @@ type combinePage struct {
 	cost     *rows
 	why      *widget.Label
 	password *passwordAsk
-	start    *widget.Button
+	start    *button
 	state    *widget.Label
 	progress *progress
 	kept     *fyne.Container // plans that were begun
@@ -45,12 +46,12 @@ func newCombinePage(u *UI, onBack func()) *combinePage {
 	p.fee = newFeeSlider(u, p.work, func() { p.content.Refresh() })
 	p.picture = newPicture(func() color.Color { return u.layerColour(u.session.purse.Chain) })
 	p.password = newPasswordAsk(u, func() { p.run(p.plan) })
-	p.start = widget.NewButton(u.t("Combine now"), func() { p.run(p.plan) })
+	p.start = newButton(u, u.t("Combine now"), func() { p.run(p.plan) })
 	p.start.Importance = widget.HighImportance
 	p.agree = widget.NewCheck(u.t("I have read this and agree."), nil)
 	p.agree.Hide()
 	p.progress = newProgress(u, func() { p.content.Refresh() })
-	returns := widget.NewButtonWithIcon(u.t("All coins"), base.NavigateBackIcon(), p.back)
+	returns := newIconButton(u, u.t("All coins"), base.NavigateBackIcon(), p.back)
 	form := newPanel(stack(gap/2, strong(u.t("Which coins?")), asked(u.t("Only those of at most"), p.below),
 		asked(u.t("Only with the tag"), p.tag), p.fee.content))
 	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box,
@@ -148,7 +149,7 @@ func (p *combinePage) run(plan *app.Plan) {
 		}, func(s app.PlanState) {
 			p.agree.Hide()
 			p.say("")
-			setText(p.state, p.ui.texts.PlanState(&s))
+			setText(p.state, strings.TrimSpace(p.ui.texts.PlanState(&s)+"\n"+p.ui.texts.PlanWarnings(&s)))
 			p.loadKept()
 			p.ui.reload(nil)
 		})
@@ -185,7 +186,7 @@ func (p *combinePage) loadKept() {
 // newKept is the card of a plan that was begun.
 func (p *combinePage) newKept(plan app.Plan) fyne.CanvasObject {
 	b, in := p.ui.session.backend, p.ui.session.purse
-	ahead := widget.NewButton(p.ui.t("Go on"), func() {
+	ahead := newButton(p.ui, p.ui.t("Go on"), func() {
 		p.plan = &plan
 		setText(p.why, p.ui.t("Type the password to go on with the plan."))
 		show(p.password.content, true)
@@ -195,7 +196,7 @@ func (p *combinePage) newKept(plan app.Plan) fyne.CanvasObject {
 			p.run(&plan)
 		}
 	})
-	drop := widget.NewButton(p.ui.t("Forget the plan"), func() {
+	drop := newButton(p.ui, p.ui.t("Forget the plan"), func() {
 		attempt(p.progress, p.ui.t("Keeping it\u2026"), does(func(ctx context.Context) error {
 			return b.DropPlan(ctx,
 				in, plan.ID)
@@ -204,6 +205,9 @@ func (p *combinePage) newKept(plan app.Plan) fyne.CanvasObject {
 	if plan.State.Done >= plan.State.Steps {
 		ahead.Disable()
 	}
-	return newPanel(stack(4, strong(p.ui.t("A plan that was begun")), body(p.ui.texts.PlanState(&plan.State)),
+	warnings := caption("")
+	warnings.Importance = widget.WarningImportance
+	setText(warnings, p.ui.texts.PlanWarnings(&plan.State))
+	return newPanel(stack(4, strong(p.ui.t("A plan that was begun")), body(p.ui.texts.PlanState(&plan.State)), warnings,
 		inset(newTiles(ahead, drop))))
 }

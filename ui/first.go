@@ -29,9 +29,9 @@ type firstRun struct {
 	title   *widget.Label
 	under   *widget.Label
 	body    *fyne.Container // what is asked
-	next    *widget.Button
-	returns *widget.Button
-	leave   *widget.Button
+	next    *button
+	returns *button
+	leave   *button
 
 	progress *progress
 	pages    []question // where the user is, and how to get back
@@ -55,10 +55,10 @@ type question struct {
 
 func newFirstRun(u *UI) *firstRun {
 	f := &firstRun{ui: u, title: heading(""), under: body(""), body: container.New(&column{gap: gap / 2})}
-	f.next = widget.NewButtonWithIcon("", base.NavigateNextIcon(), func() { f.goOn() })
+	f.next = newIconButton(u, "", base.NavigateNextIcon(), func() { f.goOn() })
 	f.next.Importance = widget.HighImportance
-	f.returns = widget.NewButtonWithIcon(u.t("Back"), base.NavigateBackIcon(), f.back)
-	f.leave = widget.NewButton(u.t("Only look around"), f.end)
+	f.returns = newIconButton(u, u.t("Back"), base.NavigateBackIcon(), f.back)
+	f.leave = newButton(u, u.t("Only look around"), f.end)
 	f.progress = newProgress(u, func() { f.relayout() })
 	f.box, f.scroll = scrolled(container.New(&centred{most: 560}, stack(gap, container.NewHBox(f.returns), stack(0,
 		f.title, f.under), f.body, f.progress.content,
@@ -158,7 +158,7 @@ func (f *firstRun) back() {
 func (f *firstRun) welcome() question {
 	u := f.ui
 	choice := func(word, under string, r route) fyne.CanvasObject {
-		button := widget.NewButton(word, func() { f.route = r; f.open(f.stackPage()) })
+		button := newButton(u, word, func() { f.route = r; f.open(f.stackPage()) })
 		button.Alignment = widget.ButtonAlignLeading
 		return newPanel(stack(0, inset(button), caption(under)))
 	}

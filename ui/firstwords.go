@@ -23,7 +23,7 @@ func (f *firstRun) showWords(w app.Wallet) question {
 	words.Wrapping, words.Selectable = fyne.TextWrapOff, false // no way into the clipboard
 	qr := newQR()
 	qr.Hide()
-	code := widget.NewButton(u.t("Show as a code, with the birthday"), nil)
+	code := newButton(u, u.t("Show as a code, with the birthday"), nil)
 	code.OnTapped = func() {
 		setQR(qr, string(f.backup.Text))
 		code.Hide()
@@ -60,7 +60,7 @@ func (f *firstRun) checkWords(w app.Wallet, list []string) question {
 			f.goOn()
 		}
 	}
-	again := widget.NewButton(u.t("Show the words again"), func() {
+	again := newButton(u, u.t("Show the words again"), func() {
 		f.pages = f.pages[:len(f.pages)-1]
 		f.show()
 	})
@@ -108,7 +108,7 @@ func (f *firstRun) wordsPage() question {
 			says.SetText(u.texts.Words(&c))
 			help.Objects = nil
 			for _, word := range c.Suggestions[:min(6, len(c.Suggestions))] {
-				help.Objects = append(help.Objects, widget.NewButton(word,
+				help.Objects = append(help.Objects, newButton(u, word,
 					func() { f.words.SetText(replaceWord(f.words.Text, c.Index, word)) }))
 			}
 			f.relayout()

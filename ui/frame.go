@@ -54,6 +54,8 @@ type frame struct {
 	alarm   *widget.Label
 	status  fyne.CanvasObject
 	at      int
+	corner  float32   // where screens begin, from the left
+	room    fyne.Size // that they have
 }
 
 func newFrame(u *UI) *frame {
@@ -144,6 +146,7 @@ func (f *frame) open(at int) {
 			item.selectIt(i == at || onBar)
 		}
 	}
+	f.place()
 	f.setStatus()
 	f.screens[at].refresh(allChanged)
 }
@@ -179,7 +182,8 @@ func (l *frameLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		h := nav.MinSize().Height
 		put(nav, 0, size.Height-h, size.Width, h)
 		put(lines[0], 0, size.Height-h-lineWidth, size.Width, lineWidth)
-		l.place(0, fyne.NewSize(size.Width, size.Height-h-lineWidth))
+		l.corner, l.room = 0, fyne.NewSize(size.Width, size.Height-h-lineWidth)
+		l.place()
 		return
 	}
 	w := nav.MinSize().Width
@@ -188,14 +192,12 @@ func (l *frameLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	put(lines[0], w, 0, lineWidth, foot)
 	put(l.status, 4, foot, size.Width-8, statusHeight)
 	put(lines[1], 0, foot, size.Width, lineWidth)
-	l.place(w+lineWidth, fyne.NewSize(size.Width-w-lineWidth, foot))
+	l.corner, l.room = w+lineWidth, fyne.NewSize(size.Width-w-lineWidth, foot)
+	l.place()
 }
 
-func (l *frameLayout) place(x float32, size fyne.Size) {
-	for _, s := range l.screens {
-		put(s.object(), x, 0, size.Width, size.Height)
-	}
-}
+// place lays out the screen that is seen; the others are when they are opened.
+func (f *frame) place() { put(f.screens[f.at].object(), f.corner, 0, f.room.Width, f.room.Height) }
 
 func put(o fyne.CanvasObject, x, y, width, height float32) {
 	o.Move(fyne.NewPos(x, y))

@@ -18,7 +18,7 @@ type layersScreen struct {
 	rows    map[string]*stratumRow // by chain
 
 	title, sentence *widget.Label
-	returns         *widget.Button
+	returns         *button
 	cards           []*sectionCard
 	sections        *fyne.Container
 	detail          *fyne.Container
@@ -87,7 +87,7 @@ func (s *layersScreen) newStack(st present.Stack) fyne.CanvasObject {
 
 func (s *layersScreen) newDetail() fyne.CanvasObject {
 	s.title, s.sentence = heading(""), body("")
-	s.returns = widget.NewButtonWithIcon(s.ui.t("All layers"), base.NavigateBackIcon(), s.back)
+	s.returns = newIconButton(s.ui, s.ui.t("All layers"), base.NavigateBackIcon(), s.back)
 	s.returns.Alignment = widget.ButtonAlignLeading
 	s.sections = container.New(&column{gap: gap})
 	returns := container.NewHBox(s.returns)

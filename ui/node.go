@@ -27,8 +27,8 @@ type nodeScreen struct {
 	content *fyne.Container
 
 	state, next *widget.Label
-	start       *widget.Button
-	stop        *widget.Button
+	start       *button
+	stop        *button
 	mine        *widget.Check
 	mineRow     fyne.CanvasObject
 	payee       *widget.Label
@@ -46,9 +46,9 @@ type nodeScreen struct {
 
 func newNodeScreen(u *UI) *nodeScreen {
 	s := &nodeScreen{ui: u, state: body(""), next: caption(""), payee: caption(""), mining: newSectionCard(), chains: newSectionCard()}
-	s.start = widget.NewButtonWithIcon(u.t("Start the node"), base.MediaPlayIcon(), func() { s.order(&NodeOrder{Mine: s.mine.Checked}) })
+	s.start = newIconButton(u, u.t("Start the node"), base.MediaPlayIcon(), func() { s.order(&NodeOrder{Mine: s.mine.Checked}) })
 	s.start.Importance = widget.HighImportance
-	s.stop = widget.NewButtonWithIcon(u.t("Stop the node"), base.MediaStopIcon(), func() { s.order(nil) })
+	s.stop = newIconButton(u, u.t("Stop the node"), base.MediaStopIcon(), func() { s.order(nil) })
 	s.mine = widget.NewCheck("", func(on bool) {
 		if !s.setting && s.node.Phase == present.NodeRunning {
 			s.order(&NodeOrder{Mine: on})

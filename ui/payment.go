@@ -36,14 +36,14 @@ type paymentPage struct {
 
 func newPaymentPage(u *UI, onBack func()) *paymentPage {
 	p := &paymentPage{ui: u, title: heading(""), rows: newRows(), onBack: onBack}
-	returns := widget.NewButtonWithIcon(u.t("All payments"), base.NavigateBackIcon(), onBack)
+	returns := newIconButton(u, u.t("All payments"), base.NavigateBackIcon(), onBack)
 	p.label = newField(u, u.t("who or what for, kept on this computer"), nil)
 	p.label.OnSubmitted = func(string) { p.rename() }
 	p.actions = container.New(&column{gap: 4})
 	p.picture = newPicture(p.colour)
 	p.progress = newProgress(u, func() { p.page.Refresh() })
 	p.safety = newSafety(u)
-	name := container.NewBorder(nil, nil, nil, widget.NewButton(u.t("Keep the label"), p.rename), p.label)
+	name := container.NewBorder(nil, nil, nil, newButton(u, u.t("Keep the label"), p.rename), p.label)
 	p.page, _ = scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(returns), p.title,
 		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actions,
 		p.safety.panel))
@@ -132,19 +132,19 @@ func (p *paymentPage) button(action string) fyne.CanvasObject {
 	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
 	switch action {
 	case "bump":
-		return widget.NewButton(p.ui.t("Pay a higher fee"), func() {
+		return newButton(p.ui, p.ui.t("Pay a higher fee"), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Bump(ctx, in, id, 0) })
 		})
 	case "cancel":
-		return widget.NewButton(p.ui.t("Call it back, by a payment to yourself"), func() {
+		return newButton(p.ui, p.ui.t("Call it back, by a payment to yourself"), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Cancel(ctx, in, id, 0) })
 		})
 	case "cpfp":
-		return widget.NewButton(p.ui.t("Speed it up, by spending what it pays you"), func() {
+		return newButton(p.ui, p.ui.t("Speed it up, by spending what it pays you"), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Raise(ctx, in, id, 0) })
 		})
 	case "abandon":
-		return widget.NewButton(p.ui.t("Give it up, and free its coins"), func() {
+		return newButton(p.ui, p.ui.t("Give it up, and free its coins"), func() {
 			attempt(p.progress, p.ui.t("Giving it up\u2026"),
 				does(func(ctx context.Context) error { return b.Abandon(ctx, in, id) }), func(nothing) {
 					p.refresh()

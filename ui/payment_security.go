@@ -47,8 +47,8 @@ func newSafety(u *UI) *safety {
 		s.refresh()
 	}
 	s.progress = newProgress(u, func() { s.changed() })
-	why := widget.NewButton(u.t("Why is it believed?"), s.explain)
-	proof := widget.NewButtonWithIcon(u.t("Save a proof of it\u2026"), base.DocumentSaveIcon(), s.prove)
+	why := newButton(u, u.t("Why is it believed?"), s.explain)
+	proof := newIconButton(u, u.t("Save a proof of it\u2026"), base.DocumentSaveIcon(), s.prove)
 	s.tools = newTiles(why, proof)
 	s.panel = newPanel(stack(gap, strong(u.t("How safe it is")), s.rows.box,
 		asked(u.t("Counted with an attacker who has this share of the L1's work"), s.attacker),

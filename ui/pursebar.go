@@ -72,12 +72,12 @@ type gate struct {
 	empty   fyne.CanvasObject
 	what    *widget.Label
 	next    *widget.Label
-	setUp   *widget.Button
+	setUp   *button
 }
 
 func newGate(u *UI, inner fyne.CanvasObject) *gate {
 	g := &gate{ui: u, inner: inner, what: heading(""), next: body("")}
-	g.setUp = widget.NewButtonWithIcon(u.t("Set up a wallet"), base.ContentAddIcon(), func() { u.first.begin() })
+	g.setUp = newIconButton(u, u.t("Set up a wallet"), base.ContentAddIcon(), func() { u.first.begin() })
 	g.setUp.Importance = widget.HighImportance
 	page, _ := scrolled(container.New(&column{gap: 4, most: 560}, g.what, g.next, inset(g.setUp)))
 	g.empty = page

@@ -33,9 +33,9 @@ type receiveScreen struct {
 	amount   *field
 	label    *field
 	message  *field
-	copy     *widget.Button
-	copyURI  *widget.Button
-	fresh    *widget.Button
+	copy     *button
+	copyURI  *button
+	fresh    *button
 	progress *progress
 
 	request app.ReceiveRequest // what the form said when it was applied last
@@ -56,15 +56,15 @@ func newReceiveScreen(u *UI) *receiveScreen {
 	for _, f := range []*field{s.amount, s.label, s.message} {
 		f.OnSubmitted = func(string) { s.apply() }
 	}
-	s.copy = widget.NewButtonWithIcon(u.t("Copy the address"), base.ContentCopyIcon(), func() { s.put(s.shown.Address) })
+	s.copy = newIconButton(u, u.t("Copy the address"), base.ContentCopyIcon(), func() { s.put(s.shown.Address) })
 	s.copy.Importance = widget.HighImportance
-	s.copyURI = widget.NewButtonWithIcon(u.t("Copy the request"), base.ContentCopyIcon(), func() { s.put(s.shown.URI) })
-	s.fresh = widget.NewButtonWithIcon(u.t("Another address"), base.ContentAddIcon(), s.another)
-	apply := widget.NewButton(u.t("Put it into the code"), s.apply)
+	s.copyURI = newIconButton(u, u.t("Copy the request"), base.ContentCopyIcon(), func() { s.put(s.shown.URI) })
+	s.fresh = newIconButton(u, u.t("Another address"), base.ContentAddIcon(), s.another)
+	apply := newButton(u, u.t("Put it into the code"), s.apply)
 	s.progress = newProgress(u, s.relayout)
 	s.doubt = newProgress(u, s.relayout)
 	s.vouch = newPasswordAsk(u, s.confirm)
-	s.vouching = stack(4, s.vouch.content, inset(container.NewHBox(widget.NewButton(u.t("Check with the password"), s.confirm))))
+	s.vouching = stack(4, s.vouch.content, inset(container.NewHBox(newButton(u, u.t("Check with the password"), s.confirm))))
 	code := newPanel(stack(4, container.New(layout.NewCenterLayout(), s.qr), s.address, s.facts, inset(s.copy),
 		inset(newTiles(s.copyURI, s.fresh)),
 		s.doubt.content, s.vouching, s.progress.content))
@@ -147,7 +147,7 @@ func (s *receiveScreen) show() {
 	s.address.SetText(present.Fours(a.Address))
 	setQR(s.qr, a.URI)
 	s.facts.SetText(s.ui.texts.AddressNote(&a))
-	for _, button := range []*widget.Button{s.copy, s.copyURI, s.fresh} {
+	for _, button := range []*button{s.copy, s.copyURI, s.fresh} {
 		if a.Address == "" {
 			button.Disable()
 		} else {

@@ -36,7 +36,7 @@ type resultView struct {
 	checkCard  *panel
 	facts      *rows
 	factsCard  *panel
-	copyReport *widget.Button
+	copyReport *button
 	report     present.Report
 }
 
@@ -46,7 +46,7 @@ func newResultView(u *UI) *resultView {
 	v.left, v.limit = body(""), caption("")
 	v.title, v.subject = strong(""), value("", true)
 	v.bar = widget.NewActivity()
-	v.copyReport = widget.NewButtonWithIcon(u.t("Copy the report"), base.ContentCopyIcon(), func() {
+	v.copyReport = newIconButton(u, u.t("Copy the report"), base.ContentCopyIcon(), func() {
 		u.app.Clipboard().SetContent(v.report.Plain())
 	})
 	head := container.New(&iconLeft{size: 24}, v.icon, v.word)

@@ -27,11 +27,11 @@ type review struct {
 	warnings *fyne.Container
 	checks   []*widget.Check
 	password *passwordAsk
-	send     *widget.Button
-	returns  *widget.Button
+	send     *button
+	returns  *button
 	card     *panel
 	progress *progress
-	after    *widget.Button
+	after    *button
 
 	notes  *widget.Label // said before the password
 	draft  app.Draft
@@ -45,10 +45,10 @@ func newReview(u *UI) *review {
 	r := &review{ui: u, rows: newRows(), warnings: container.New(&column{gap: 4}), notes: body("")}
 	r.picture = newPicture(func() color.Color { return u.layerColour(r.draft.Chain) })
 	r.password = newPasswordAsk(u, func() { r.start() })
-	r.send = widget.NewButtonWithIcon("", base.MailSendIcon(), r.start)
+	r.send = newIconButton(u, "", base.MailSendIcon(), r.start)
 	r.send.Importance = widget.HighImportance
-	r.returns = widget.NewButtonWithIcon(u.t("Change it"), base.NavigateBackIcon(), r.leave)
-	r.after = widget.NewButton(u.t("Done"), r.leave)
+	r.returns = newIconButton(u, u.t("Change it"), base.NavigateBackIcon(), r.leave)
+	r.after = newButton(u, u.t("Done"), r.leave)
 	r.progress = newProgress(u, nil)
 	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.notes, r.warnings, r.password.content, inset(r.send)))
 	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(r.returns),

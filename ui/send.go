@@ -34,7 +34,7 @@ type sendScreen struct {
 	fee      *feeSlider
 	cost     *rows
 	why      *widget.Label // there is no cost yet
-	next     *widget.Button
+	next     *button
 	progress *progress
 
 	coins  []string // exactly these are spent; none: the wallet chooses
@@ -54,11 +54,11 @@ func newSendScreen(u *UI) *sendScreen {
 	s.all = widget.NewCheck(u.t("All that is there"), func(bool) { s.plan() })
 	s.label = newField(u, u.t("who or what for, kept on this computer"), nil)
 	s.fee = newFeeSlider(u, s.plan, s.relayout)
-	s.next = widget.NewButtonWithIcon(u.t("Review the payment"), base.NavigateNextIcon(), s.openReview)
+	s.next = newIconButton(u, u.t("Review the payment"), base.NavigateNextIcon(), s.openReview)
 	s.next.Importance = widget.HighImportance
 	s.progress = newProgress(u, func() { s.relayout() })
-	paste := widget.NewButtonWithIcon(u.t("Paste"), base.ContentPasteIcon(), func() { s.to.SetText(u.app.Clipboard().Content()) })
-	picture := widget.NewButtonWithIcon(u.t("Code in a picture"), base.FileImageIcon(), s.chooseImage)
+	paste := newIconButton(u, u.t("Paste"), base.ContentPasteIcon(), func() { s.to.SetText(u.app.Clipboard().Content()) })
+	picture := newIconButton(u, u.t("Code in a picture"), base.FileImageIcon(), s.chooseImage)
 	left := newPanel(stack(gap/2, asked(u.t("To"), s.to), s.hint, inset(newTiles(paste, picture)),
 		asked(u.t("Amount"), container.NewBorder(nil, nil, nil, s.unit, s.amount)), inset(s.all), asked(u.t("Label"),
 			s.label), s.fee.content))

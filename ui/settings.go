@@ -141,7 +141,7 @@ func newNetworkCard(u *UI) *networkCard {
 	n.peers = newArea(u, u.t("chain host:port, one a line"), 3, nil)
 	n.offline = widget.NewCheck(u.t("Offline: ask nothing of the network"), nil)
 	n.progress = newProgress(u, func() { n.relayout() })
-	apply := widget.NewButtonWithIcon(u.t("Apply"), base.ConfirmIcon(), n.apply)
+	apply := newIconButton(u, u.t("Apply"), base.ConfirmIcon(), n.apply)
 	n.panel = newPanel(stack(gap/2, strong(u.t("Network and data folder")), asked(u.t("Chains"), n.stack),
 		asked(u.t("Proxy for all connections"), n.proxy),
 		asked(u.t("Peers of your own"), n.peers), inset(n.offline), inset(container.NewHBox(apply)), n.progress.content,

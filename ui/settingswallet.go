@@ -24,18 +24,18 @@ type walletCard struct {
 	bar      *purseBar
 	state    *widget.Label
 	inner    *fyne.Container
-	lock     *widget.Button
+	lock     *button
 	idle     *widget.Select
 	tasks    []*task
 	words    *widget.Label // shown on request
-	mend     *widget.Button
+	mend     *button
 	progress *progress
 	relayout func()
 }
 
 // task is a part that is folded away until it is wanted.
 type task struct {
-	button *widget.Button
+	button *button
 	body   *fyne.Container
 	fields []*field
 }
@@ -47,7 +47,7 @@ func newWalletCard(u *UI) *walletCard {
 	w := &walletCard{ui: u, bar: newPurseBar(u), state: body(""), words: value("", true), relayout: func() {}}
 	w.words.Wrapping, w.words.Selectable = fyne.TextWrapOff, false
 	w.words.Hide()
-	w.lock = widget.NewButton(u.t("Lock now"), u.lock)
+	w.lock = newButton(u, u.t("Lock now"), u.lock)
 	w.idle = widget.NewSelect(nil, nil)
 	for _, minutes := range unlockChoices {
 		text := u.t("ask every time")
@@ -61,9 +61,9 @@ func newWalletCard(u *UI) *walletCard {
 	}
 	w.idle.OnChanged = func(string) { u.app.Preferences().SetInt(unlockKey, unlockChoices[max(0, w.idle.SelectedIndex())]) }
 	w.progress = newProgress(u, func() { w.relayout() })
-	w.mend = widget.NewButton(u.t("Put the copy of the key file in its place"), w.restoreFile)
-	another := widget.NewButtonWithIcon(u.t("Another wallet"), base.ContentAddIcon(), func() { u.first.begin() })
-	labels := newTiles(widget.NewButton(u.t("Export labels"), w.exportLabels), widget.NewButton(u.t("Import labels"), w.importLabels))
+	w.mend = newButton(u, u.t("Put the copy of the key file in its place"), w.restoreFile)
+	another := newIconButton(u, u.t("Another wallet"), base.ContentAddIcon(), func() { u.first.begin() })
+	labels := newTiles(newButton(u, u.t("Export labels"), w.exportLabels), newButton(u, u.t("Import labels"), w.importLabels))
 	parts := []fyne.CanvasObject{inset(container.NewHBox(w.lock)), asked(u.t("After the password the wallet stays unlocked"), w.idle)}
 	for _, t := range []*task{w.newPassword(), w.newBackup(), w.newCheck(), w.newGap()} {
 		w.tasks = append(w.tasks, t)
@@ -89,9 +89,9 @@ func (w *walletCard) newTask(name string, do string, act func(fields []*field), 
 			act(fields)
 		}
 	}
-	t.body.Objects = append(append(t.body.Objects, more...), inset(container.NewHBox(widget.NewButton(do, func() { act(fields) }))))
+	t.body.Objects = append(append(t.body.Objects, more...), inset(container.NewHBox(newButton(w.ui, do, func() { act(fields) }))))
 	t.body.Hide()
-	t.button = widget.NewButtonWithIcon(name, base.MenuExpandIcon(), func() {
+	t.button = newIconButton(w.ui, name, base.MenuExpandIcon(), func() {
 		open := !t.body.Visible()
 		w.hide()
 		show(t.body, open)

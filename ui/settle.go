@@ -27,12 +27,13 @@ type settleScreen struct {
 	state    *widget.Label // there is nothing to show yet, or why not
 	list     *fyne.Container
 	cards    []*journeyCard
-	more     *widget.Button
+	more     *button
 	progress *progress
 
 	deposit  *depositPage
 	withdraw *withdrawPage
 	swap     *swapPage
+	rescue   *rescuePage
 	review   *review
 	funding  *fundingPage
 
@@ -57,16 +58,18 @@ func newSettleScreen(u *UI) *settleScreen {
 	s := &settleScreen{ui: u, bar: newPurseBar(u), state: body(""), list: container.New(&column{gap: gap}), shown: journeysShown}
 	s.progress = newProgress(u, func() { s.relayout() })
 	s.deposit, s.withdraw, s.swap = newDepositPage(s), newWithdrawPage(s), newSwapPage(s)
-	s.review, s.funding = newReview(u), newFundingPage(s)
+	s.rescue, s.review, s.funding = newRescuePage(s), newReview(u), newFundingPage(s)
 	s.begin = newTiles(
-		widget.NewButton(u.t("Deposit to a layer"), func() { s.open(s.deposit.content); s.deposit.open() }),
-		widget.NewButton(u.t("Withdraw to the L1"), func() { s.open(s.withdraw.content); s.withdraw.open() }),
-		widget.NewButton(u.t("Swap with somebody"), func() { s.open(s.swap.content); s.swap.open() }))
-	s.more = widget.NewButton(u.t("Show more"), func() { s.shown += journeysShown; s.fill() })
+		newButton(u, u.t("Deposit to a layer"), func() { s.open(s.deposit.content); s.deposit.open() }),
+		newButton(u, u.t("Withdraw to the L1"), func() { s.open(s.withdraw.content); s.withdraw.open() }),
+		newButton(u, u.t("Swap with somebody"), func() { s.open(s.swap.content); s.swap.open() }),
+		newButton(u, u.t("Help a swap on"), func() { s.open(s.rescue.content); s.rescue.open() }))
+	s.more = newButton(u, u.t("Show more"), func() { s.shown += journeysShown; s.fill() })
 	s.home, _ = scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, stack(-overlap, heading(u.t("Settle")),
 		caption(u.t("Money moves between the chains of a stack, and is swapped with others."))), inset(s.begin), s.progress.content,
 		s.state, s.list, inset(s.more)))
-	s.pages = []fyne.CanvasObject{s.home, s.deposit.content, s.withdraw.content, s.swap.content, s.review.content, s.funding.content}
+	s.pages = []fyne.CanvasObject{s.home, s.deposit.content, s.withdraw.content, s.swap.content, s.rescue.content,
+		s.review.content, s.funding.content}
 	s.gate = newGate(u, newFill(s.pages...))
 	s.content = s.gate.content
 	s.open(s.home)
@@ -84,6 +87,9 @@ func (s *settleScreen) relayout() {
 
 // open shows one of the pages.
 func (s *settleScreen) open(page fyne.CanvasObject) {
+	if s.at == s.rescue.content && page != s.at {
+		s.rescue.clear()
+	}
 	s.at = page
 	for _, p := range s.pages {
 		show(p, p == page)

@@ -25,7 +25,7 @@ type journeyCard struct {
 	next    *widget.Label
 	actions *fyne.Container
 	named   string // the actions that are there
-	details *widget.Button
+	details *button
 	rows    *rows
 
 	text     *textBlock // offer or answer of a swap
@@ -39,7 +39,7 @@ func newJourneyCard(s *settleScreen) *journeyCard {
 	u := s.ui
 	c := &journeyCard{screen: s, title: strong(""), trail: newTrail(), state: body(""), next: caption(""), actions: newTiles(), rows: newRows()}
 	c.text = newTextBlock(s)
-	c.details = widget.NewButtonWithIcon(u.t("Details"), base.MenuDropDownIcon(), func() {
+	c.details = newIconButton(u, u.t("Details"), base.MenuDropDownIcon(), func() {
 		show(c.rows.box, !c.rows.box.Visible())
 		show(c.text.content, c.rows.box.Visible() && c.text.text != "")
 		s.relayout()
@@ -68,6 +68,10 @@ func (c *journeyCard) set(w underway) {
 	c.rows.set(w.Rows)
 	show(c.rows.box, open)
 	c.setSwap(w.swap, same, open)
+	if w.deposit != nil && orphaned(w.deposit) {
+		show(c.password.content, true)
+		show(c.asks, true)
+	}
 	c.setActions()
 }
 
@@ -109,7 +113,7 @@ func (c *journeyCard) setActions() {
 		c.named = named
 		c.actions.Objects = nil
 		for i, name := range names {
-			c.actions.Objects = append(c.actions.Objects, widget.NewButton(name, func() { c.do(i) }))
+			c.actions.Objects = append(c.actions.Objects, newButton(c.screen.ui, name, func() { c.do(i) }))
 		}
 	}
 	show(c.actions, len(deeds) > 0)
@@ -128,6 +132,9 @@ func (c *journeyCard) deeds() (out []deed) {
 	if d := c.what.deposit; d != nil {
 		if d.Ticket != "" && !c.what.Over {
 			out = append(out, deed{u.t("Save the ticket"), func() { s.saveText("deposit-ticket.txt", d.Ticket, s.progress) }})
+		}
+		if orphaned(d) {
+			out = append(out, deed{u.t("Sign its refund"), c.takeBack})
 		}
 		if len(d.Refunds) > 0 {
 			out = append(out, deed{u.t("Save the refunds"), func() { s.saveRefunds(d.Refunds, s.progress) }})

@@ -58,10 +58,10 @@ type depositPage struct {
 	custody  *widget.Label
 	closed   *widget.Label
 	fee      *feeSlider
-	next     *widget.Button
+	next     *button
 	progress *progress
 	ticket   *field // of somebody's deposit
-	claim    *widget.Button
+	claim    *button
 }
 
 func newDepositPage(s *settleScreen) *depositPage {
@@ -84,11 +84,11 @@ func newDepositPage(s *settleScreen) *depositPage {
 	p.back = widget.NewCheck("", func(bool) { p.chosen() })
 	p.fees = widget.NewSelect(nil, nil)
 	p.fee = newFeeSlider(u, func() {}, func() { p.content.Refresh() })
-	p.next = widget.NewButtonWithIcon(u.t("Review the deposit"), base.NavigateNextIcon(), p.draft)
+	p.next = newIconButton(u, u.t("Review the deposit"), base.NavigateNextIcon(), p.draft)
 	p.next.Importance = widget.HighImportance
 	p.ticket = newArea(u, u.t("ticket of a deposit"), 2, nil)
 	p.ticket.Wrapping = fyne.TextWrapBreak
-	p.claim = widget.NewButton(u.t("Claim it for its owner"), p.claimTicket)
+	p.claim = newButton(u, u.t("Claim it for its owner"), p.claimTicket)
 	form := newPanel(stack(gap/2, asked(u.t("To the layer"), p.layer.choice), p.closed, p.facts.box,
 		asked(u.t("Amount"), container.NewBorder(nil, nil, nil, p.unit, p.amount)), inset(p.all),
 		asked(u.t("The claim may cost at most"), p.fees),
@@ -98,7 +98,7 @@ func newDepositPage(s *settleScreen) *depositPage {
 	others := newPanel(stack(gap/2, strong(u.t("Claim a deposit")), caption(u.t("Anybody can claim a deposit for its owner, who alone gets the money.")),
 		inset(p.ticket), inset(container.NewHBox(p.claim))))
 	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
-		container.NewHBox(widget.NewButtonWithIcon(u.t("Back"), base.NavigateBackIcon(), s.leave)),
+		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		heading(u.t("Deposit to a layer")), form, trust, inset(p.next), p.progress.content, others))
 	p.progress.onChange = func() { p.content.Refresh() }
 	return p
@@ -194,7 +194,7 @@ type withdrawPage struct {
 	facts    *rows
 	custody  *widget.Label
 	fee      *feeSlider
-	next     *widget.Button
+	next     *button
 	progress *progress
 	shown    string // layer that the fields were filled in for
 }
@@ -209,7 +209,7 @@ func newWithdrawPage(s *settleScreen) *withdrawPage {
 	p.address = newField(u, u.t("empty: a new address of this wallet"), nil)
 	p.limit = newField(u, "0.0", nil)
 	p.fee = newFeeSlider(u, func() {}, func() { p.content.Refresh() })
-	p.next = widget.NewButtonWithIcon(u.t("Review the withdrawal"), base.NavigateNextIcon(), p.draft)
+	p.next = newIconButton(u, u.t("Review the withdrawal"), base.NavigateNextIcon(), p.draft)
 	p.next.Importance = widget.HighImportance
 	form := newPanel(stack(gap/2, asked(u.t("From the layer"), p.layer.choice), p.facts.box,
 		asked(u.t("Amount"), container.NewBorder(nil, nil, nil, p.unit, p.amount)), asked(u.t("Address on the L1"), p.address),
@@ -217,7 +217,7 @@ func newWithdrawPage(s *settleScreen) *withdrawPage {
 		caption(u.t("Settlers pay many withdrawals in one batch and share its fee. A low limit waits for a cheap batch.")), p.fee.content))
 	trust := newPanel(stack(-overlap, strong(u.t("Whom you trust")), p.custody))
 	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
-		container.NewHBox(widget.NewButtonWithIcon(u.t("Back"), base.NavigateBackIcon(), s.leave)),
+		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		heading(u.t("Withdraw to the L1")), form, trust, inset(p.next), p.progress.content))
 	p.progress.onChange = func() { p.content.Refresh() }
 	return p

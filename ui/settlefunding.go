@@ -21,11 +21,11 @@ type fundingPage struct {
 	screen   *settleScreen
 	content  *fyne.Container
 	says     *widget.Label
-	keep     *widget.Button
+	keep     *button
 	kept     *widget.Check
-	send     *widget.Button
-	after    *widget.Button
-	returns  *widget.Button
+	send     *button
+	after    *button
+	returns  *button
 	progress *progress
 	funding  app.Funding
 }
@@ -34,12 +34,12 @@ func newFundingPage(s *settleScreen) *fundingPage {
 	u := s.ui
 	p := &fundingPage{screen: s, says: body("")}
 	p.progress = newProgress(u, nil)
-	p.keep = widget.NewButtonWithIcon(u.t("Save the refunds"), base.DocumentSaveIcon(), p.save)
+	p.keep = newIconButton(u, u.t("Save the refunds"), base.DocumentSaveIcon(), p.save)
 	p.kept = widget.NewCheck("", func(bool) { p.allow() })
-	p.send = widget.NewButtonWithIcon(u.t("Send the money now"), base.MailSendIcon(), p.sendIt)
+	p.send = newIconButton(u, u.t("Send the money now"), base.MailSendIcon(), p.sendIt)
 	p.send.Importance = widget.HighImportance
-	p.returns = widget.NewButtonWithIcon(u.t("Not now"), base.NavigateBackIcon(), p.leave)
-	p.after = widget.NewButton(u.t("Done"), p.leave)
+	p.returns = newIconButton(u, u.t("Not now"), base.NavigateBackIcon(), p.leave)
+	p.after = newButton(u, u.t("Done"), p.leave)
 	why := caption(u.t("A refund gives your money back when the other side fails you, even if this computer is lost. It pays nobody but you."))
 	content, _ := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(p.returns), heading(u.t("Keep the refunds first")),
 		newPanel(stack(gap/2, stack(-overlap, p.says, why), inset(container.NewHBox(p.keep)), wordyCheck(p.kept, u.t("The refunds are kept elsewhere, too")), inset(p.send))),
@@ -126,8 +126,8 @@ func newTextBlock(s *settleScreen) *textBlock {
 	u := s.ui
 	t := &textBlock{screen: s, label: value("", true), qr: newQR()}
 	t.label.Wrapping = fyne.TextWrapBreak
-	copyIt := widget.NewButtonWithIcon(u.t("Copy the text"), base.ContentCopyIcon(), func() { u.app.Clipboard().SetContent(t.text) })
-	saveIt := widget.NewButtonWithIcon(u.t("Save as a file"), base.DocumentSaveIcon(), func() { s.saveText(t.file, t.text, s.progress) })
+	copyIt := newIconButton(u, u.t("Copy the text"), base.ContentCopyIcon(), func() { u.app.Clipboard().SetContent(t.text) })
+	saveIt := newIconButton(u, u.t("Save as a file"), base.DocumentSaveIcon(), func() { s.saveText(t.file, t.text, s.progress) })
 	t.content = stack(4, container.New(layout.NewCenterLayout(), t.qr), t.label, inset(newTiles(copyIt, saveIt)))
 	return t
 }

@@ -21,10 +21,10 @@ type swapPage struct {
 	give     *side
 	get      *side
 	second   *widget.Check
-	offer    *widget.Button
+	offer    *button
 	text     *field // somebody's offer
 	terms    *rows
-	take     *widget.Button
+	take     *button
 	password *passwordAsk
 	made     *textBlock
 	madeNote *widget.Label
@@ -47,19 +47,19 @@ func newSwapPage(s *settleScreen) *swapPage {
 	newSide := func() *side { return &side{widget.NewSelect(nil, nil), newField(u, "0.0", nil)} }
 	p.give, p.get = newSide(), newSide()
 	p.second = widget.NewCheck(u.t("The other side funds first"), nil)
-	p.offer = widget.NewButtonWithIcon(u.t("Make the offer"), base.DocumentCreateIcon(), p.makeOffer)
+	p.offer = newIconButton(u, u.t("Make the offer"), base.DocumentCreateIcon(), p.makeOffer)
 	p.offer.Importance = widget.HighImportance
 	p.text = newArea(u, u.t("an offer that you were given"), 3, func(string) { p.read() })
 	p.text.Wrapping = fyne.TextWrapBreak
-	p.take = widget.NewButtonWithIcon(u.t("Take the offer"), base.ConfirmIcon(), p.takeOffer)
+	p.take = newIconButton(u, u.t("Take the offer"), base.ConfirmIcon(), p.takeOffer)
 	p.take.Importance = widget.HighImportance
 	p.password = newPasswordAsk(u, func() {})
 	p.result = newPanel(stack(4, p.madeNote, p.made.content))
-	picture := widget.NewButtonWithIcon(u.t("Code in a picture"), base.FileImageIcon(), p.chooseImage)
-	paste := widget.NewButtonWithIcon(u.t("Paste"), base.ContentPasteIcon(), func() { p.text.SetText(u.app.Clipboard().Content()) })
+	picture := newIconButton(u, u.t("Code in a picture"), base.FileImageIcon(), p.chooseImage)
+	paste := newIconButton(u, u.t("Paste"), base.ContentPasteIcon(), func() { p.text.SetText(u.app.Clipboard().Content()) })
 	risk := caption(u.t("Nobody holds the money of both, and nobody can take it from you: either both sides arrive, or each takes his own back. Until it is over, the program must run often enough."))
 	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
-		container.NewHBox(widget.NewButtonWithIcon(u.t("Back"), base.NavigateBackIcon(), s.leave)),
+		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		stack(-overlap, heading(u.t("Swap with somebody")), risk), newPanel(p.password.content),
 		p.progress.content, p.result,
 		newPanel(stack(gap/2, strong(u.t("Make an offer")), asked(u.t("You give, on"), p.give.chain), asked(u.t("Amount"), p.give.amount),

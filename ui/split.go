@@ -30,7 +30,7 @@ type splitPage struct {
 	why     *widget.Label
 	picture *picture
 	cost    *rows
-	next    *widget.Button
+	next    *button
 	coins   []string
 	draft   *app.Draft
 	onBack  func()
@@ -47,9 +47,9 @@ func newSplitPage(u *UI, onBack func()) *splitPage {
 	p.amounts = newField(u, u.t("instead of a number: 0.1; 0.25; 0.5"), func(string) { p.work() })
 	p.fee = newFeeSlider(u, p.work, func() { p.page.Refresh() })
 	p.picture = newPicture(func() color.Color { return u.layerColour(u.session.purse.Chain) })
-	p.next = widget.NewButtonWithIcon(u.t("Review the payment"), base.NavigateNextIcon(), p.openReview)
+	p.next = newIconButton(u, u.t("Review the payment"), base.NavigateNextIcon(), p.openReview)
 	p.next.Importance = widget.HighImportance
-	returns := widget.NewButtonWithIcon(u.t("All coins"), base.NavigateBackIcon(), p.back)
+	returns := newIconButton(u, u.t("All coins"), base.NavigateBackIcon(), p.back)
 	form := newPanel(stack(gap/2, strong(u.t("Into what?")), asked(u.t("Equal coins, how many"), p.count),
 		asked(u.t("Coins of these amounts"), p.amounts),
 		p.fee.content, p.from))
@@ -82,7 +82,7 @@ func (p *splitPage) open(coins []string) {
 
 // request returns what the form says.
 func (p *splitPage) request() (r app.SplitRequest, err error) {
-	r = app.SplitRequest{Coins: p.coins, Rate: p.fee.rate}
+	r = app.SplitRequest{Coins: p.coins, Account: -1, Rate: p.fee.rate}
 	if p.amounts.Text == "" {
 		r.Count, err = strconv.Atoi(strings.TrimSpace(p.count.Text))
 		if err != nil || r.Count < 2 || r.Count > mostCoins {

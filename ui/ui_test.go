@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ import (
 func TestMain(m *testing.M) {
 	os.Setenv("LANGUAGE", "en") // texts are compared
 	os.Setenv("LC_ALL", "C")
+	debug.SetGCPercent(800) // every app builds all screens, which are a lot to look through
 	os.Exit(m.Run())
 }
 
@@ -121,6 +123,16 @@ func newMoneyBench(t *testing.T, size fyne.Size, f *fake, m *money) *bench {
 	return b
 }
 
+// reopen opens another data folder in the same window, for another test.
+func (b *bench) reopen(t *testing.T, size fyne.Size, m *money) {
+	m.config.Stack = "dev"
+	b.t, b.money, b.program = t, m, m
+	b.frame.open(overviewAt)
+	b.window.Resize(size)
+	b.begin()
+	b.pump()
+}
+
 // pump runs what is asked of the UI goroutine until nothing is under way.
 func (b *bench) pump() {
 	for b.pending > 0 {
@@ -136,7 +148,7 @@ func shown(o fyne.CanvasObject) string {
 		case *widget.Label:
 			fmt.Fprintln(&b, o.Text)
 			return false
-		case *widget.Button:
+		case *button:
 			fmt.Fprintln(&b, o.Text)
 			return false
 		case *widget.Entry:
@@ -192,9 +204,9 @@ func (b *bench) wantHidden(texts ...string) {
 // tap presses the visible button with a text.
 func (b *bench) tap(text string) {
 	b.t.Helper()
-	var found *widget.Button
+	var found *button
 	walk(b.window.Content(), func(o fyne.CanvasObject) bool {
-		if button, ok := o.(*widget.Button); ok && button.Text == text {
+		if button, ok := o.(*button); ok && button.Text == text {
 			found = button
 		}
 		return true

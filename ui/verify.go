@@ -23,9 +23,9 @@ type verifyScreen struct {
 
 	form    *verifyForm
 	result  *resultView
-	run     *widget.Button
-	giveUp  *widget.Button
-	example *widget.Button
+	run     *button
+	giveUp  *button
+	example *button
 
 	examples []app.Example
 	next     map[app.Kind]int // example to be shown next
@@ -36,11 +36,11 @@ func newVerifyScreen(u *UI) *verifyScreen {
 	s := &verifyScreen{ui: u, next: map[app.Kind]int{}, layout: &beside{wide: 900, first: 400, gap: gap}}
 	s.form = newVerifyForm(s)
 	s.result = newResultView(u)
-	s.run = widget.NewButtonWithIcon(u.t("Verify"), base.ConfirmIcon(), s.start)
+	s.run = newIconButton(u, u.t("Verify"), base.ConfirmIcon(), s.start)
 	s.run.Importance = widget.HighImportance
-	s.giveUp = widget.NewButtonWithIcon(u.t("Give up"), base.CancelIcon(), s.cancel)
+	s.giveUp = newIconButton(u, u.t("Give up"), base.CancelIcon(), s.cancel)
 	s.giveUp.Hide()
-	s.example = widget.NewButton(u.t("Show an example"), s.showExample)
+	s.example = newButton(u, u.t("Show an example"), s.showExample)
 	examples, err := u.rules.Examples()
 	if err != nil {
 		fyne.LogError("examples", err)

@@ -29,7 +29,7 @@ type verifyForm struct {
 
 	height, txid, id, child, bits    *widget.Entry
 	work                             *widget.Select
-	more                             *widget.Button
+	more                             *button
 	txidBox, idBox, childBox, optBox fyne.CanvasObject
 }
 
@@ -66,7 +66,7 @@ func newVerifyForm(s *verifyScreen) *verifyForm {
 func (f *verifyForm) newOptional() fyne.CanvasObject {
 	u := f.screen.ui
 	f.optBox = stack(0, asked(u.t("Height"), f.height), f.txidBox, f.childBox)
-	f.more = widget.NewButtonWithIcon(u.t("More that is known"), base.MenuDropDownIcon(), func() { f.unfold(!f.optBox.Visible()) })
+	f.more = newIconButton(u, u.t("More that is known"), base.MenuDropDownIcon(), func() { f.unfold(!f.optBox.Visible()) })
 	f.more.Importance, f.more.Alignment = widget.LowImportance, widget.ButtonAlignLeading
 	f.optBox.Hide()
 	return stack(0, f.more, f.optBox)
@@ -86,13 +86,13 @@ func (f *verifyForm) newInput() {
 	u := f.screen.ui
 	f.entry = newHexEntry(u, func(text string) { f.screen.hold(u.t("Pasted"), []byte(text), nil) })
 	f.entry.SetPlaceHolder(u.t("Paste hex here"))
-	open := func() *widget.Button {
-		return widget.NewButtonWithIcon(u.t("Open a file"), base.FolderOpenIcon(), f.screen.chooseFile)
+	open := func() *button {
+		return newIconButton(u, u.t("Open a file"), base.FolderOpenIcon(), f.screen.chooseFile)
 	}
 	f.pasted = stack(4, asked(u.t("Input, or drop a file on the window"), f.entry), inset(open()))
 	f.notice = strong("")
 	f.holder = stack(0, stack(-2*overlap, caption(u.t("Input")), f.notice),
-		inset(widget.NewButtonWithIcon(u.t("Remove"), base.ContentClearIcon(), f.release)))
+		inset(newIconButton(u, u.t("Remove"), base.ContentClearIcon(), f.release)))
 	f.holder.Hide()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 
 	"github.com/layeredpow/lamina/keystore"
+	"github.com/layeredpow/lamina/keystore/descriptor"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet/address"
 )
@@ -21,10 +22,19 @@ type Account struct {
 	Key       *keystore.Public // at Path
 	Master    [4]byte          // fingerprint of the master key; zero if not known
 	WatchOnly bool             // nobody here can sign for it
+
+	// Shared stands for the scripts of several keys, instead of all the above but WatchOnly, which
+	// is set: its coins are spent by packets that each of the owners signs. See checkShared.
+	Shared *descriptor.Descriptor
+	shape  shape // of Shared
 }
 
-// kind returns the kind of the account's scripts.
-func (a *Account) kind() address.Kind {
+// Kind returns the kind of the account's scripts; of shared ones it is known once a Chain was
+// opened with the account.
+func (a *Account) Kind() address.Kind {
+	if a.Shared != nil {
+		return a.shape.kind
+	}
 	switch a.Purpose {
 	case keystore.PurposeLegacy:
 		return address.P2PKH
@@ -38,8 +48,20 @@ func (a *Account) kind() address.Kind {
 	return address.Other
 }
 
+// inputWeight returns the most that spending a coin of the account weighs.
+func (a *Account) inputWeight() int64 {
+	if a.Shared != nil {
+		return a.shape.weight
+	}
+	weight, _ := address.InputWeight(a.Kind()) // check lets only kinds pass that have one
+	return weight
+}
+
 // check refuses accounts that the chain has no addresses for.
 func (a *Account) check(p *chains.Params) error {
+	if a.Shared != nil {
+		return a.checkShared(p)
+	}
 	if a.Key == nil {
 		return fmt.Errorf("account %s: no key", a.Path)
 	}
@@ -51,6 +73,10 @@ func (a *Account) check(p *chains.Params) error {
 
 // id names the account in records, wherever it stands in the list of accounts.
 func (a *Account) id() [8]byte {
+	if a.Shared != nil {
+		sum := sha256.Sum256([]byte(a.Shared.String()))
+		return [8]byte(sum[:8])
+	}
 	text, err := a.Key.MarshalText()
 	if err != nil {
 		panic("wallet: account key: " + err.Error())
@@ -61,14 +87,33 @@ func (a *Account) id() [8]byte {
 
 // slot is one derived key and its script.
 type slot struct {
-	pub    []byte // compressed, 33 bytes
+	pub    []byte // compressed, 33 bytes; nil where several keys share the script
 	script []byte
 	uses   int // outputs that ever paid to it, in transactions that count
 }
 
-// derive returns the key and script at an index below one of the account's rows (BIP44,
-// 49, 84, 86).
-func (a *Account) derive(row *keystore.Public, index uint32) (slot, error) {
+// row returns the key above one of the account's rows: nil if several keys are.
+func (a *Account) row(change uint32) (*keystore.Public, error) {
+	if a.Shared != nil {
+		return nil, nil
+	}
+	row, err := a.Key.Child(change)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", a.Path, err)
+	}
+	return row, nil
+}
+
+// derive returns the key and script at an index of one of the account's rows (BIP44, 49,
+// 84, 86), below the key that row returns.
+func (a *Account) derive(change uint32, row *keystore.Public, index uint32) (slot, error) {
+	if a.Shared != nil {
+		out, err := a.Shared.At(int(change), index)
+		if err != nil {
+			return slot{}, err
+		}
+		return slot{script: out.Script}, nil
+	}
 	child, err := row.Child(index)
 	if err != nil {
 		return slot{}, fmt.Errorf("account %s: key %d: %w", a.Path, index, err)

@@ -212,10 +212,7 @@ func (b *builder) weigh() ([]selection.Coin, error) {
 	b.classes = nil
 	out := make([]selection.Coin, 0, len(b.must)+len(b.more))
 	for i, k := range slices.Concat(b.must, b.more) {
-		weight, ok := address.InputWeight(k.place.chain.account.kind())
-		if !ok {
-			return nil, fmt.Errorf("coin %s: no key of one account spends it", k.op)
-		}
+		weight := k.place.chain.account.inputWeight()
 		class := 0
 		if len(b.c.rules) > 0 {
 			class = b.classOf(k, known)

@@ -66,11 +66,10 @@ func Open(p *chains.Params, accounts []Account, log Log) (*Chain, error) {
 		}
 		pair := [2]*keychain{{account: a, number: i}, {account: a, number: i, change: 1}}
 		for change, k := range pair {
-			row, err := a.Key.Child(uint32(change))
-			if err != nil {
-				return nil, fmt.Errorf("account %s: %w", a.Path, err)
+			var err error
+			if k.row, err = a.row(uint32(change)); err != nil {
+				return nil, err
 			}
-			k.row = row
 		}
 		ids[a.id()] = pair
 		c.keychains = append(c.keychains, pair[0], pair[1])

@@ -142,7 +142,7 @@ func (c *Chain) matures(e *entry) int32 { return e.block.Height + c.params.Matur
 func (c *Chain) view(k *coin) Coin {
 	e, s := k.entry, k.place.slot()
 	a := k.place.chain.account
-	v := Coin{Outpoint: k.op, Value: k.value, Script: k.script, Kind: a.kind(), Path: k.place.path(),
+	v := Coin{Outpoint: k.op, Value: k.value, Script: k.script, Kind: a.Kind(), Path: k.place.path(),
 		Account: k.place.chain.number, Change: k.place.chain.change == 1, State: c.state(k), Frozen: k.frozen,
 		WatchOnly: k.watched, Reused: s.uses > 1, Tags: c.tagsOf(k), Label: c.coinLabel(k)}
 	if e.confirmed {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet/address"
@@ -53,10 +52,10 @@ type Request struct {
 
 // Input is one input of a draft.
 type Input struct {
-	Coin Coin
-	pub  []byte      // of the key that signs
-	from *wire.MsgTx // that makes the coin
-	root [4]byte     // fingerprint of the master key
+	Coin  Coin
+	place place       // of its key
+	pub   []byte      // of the key that signs; nil if there are several
+	from  *wire.MsgTx // that makes the coin
 }
 
 // Output is one output of a draft.
@@ -66,10 +65,9 @@ type Output struct {
 	Address string // empty if there is none
 	Kind    address.Kind
 	Ours    bool
-	Change  bool // to an address of ours for change
-	path    keystore.Path
+	Change  bool   // to an address of ours for change
+	place   *place // of its key, if Ours
 	pub     []byte
-	root    [4]byte
 }
 
 // Draft is a transaction that is planned and can be looked at. It cannot be sent: see

@@ -15,7 +15,7 @@ type keychain struct {
 	account *Account
 	number  int // of the account
 	change  uint32
-	row     *keystore.Public // above the keys
+	row     *keystore.Public // above the keys; nil if several share the scripts
 	slots   []slot
 	issued  uint32 // addresses below this index were given out
 	used    uint32 // addresses from this index on were never paid
@@ -60,7 +60,7 @@ func (k *keychain) grow(least uint32) ([]slot, error) {
 	}
 	fresh := make([]slot, n)
 	errs := make([]error, n)
-	parallel(n, func(i int) { fresh[i], errs[i] = k.account.derive(k.row, uint32(from+i)) })
+	parallel(n, func(i int) { fresh[i], errs[i] = k.account.derive(k.change, k.row, uint32(from+i)) })
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
@@ -171,7 +171,7 @@ func (c *Chain) addressAt(p place) Address {
 	}
 	k := p.chain
 	return Address{Text: text, Script: s.script, Account: k.number, Change: k.change == 1, Index: p.index,
-		Path: p.path(), Uses: s.uses, Beyond: p.index >= k.used+DefaultGap, Kind: k.account.kind(),
+		Path: p.path(), Uses: s.uses, Beyond: p.index >= k.used+DefaultGap, Kind: k.account.Kind(),
 		Watched: k.account.WatchOnly}
 }
 

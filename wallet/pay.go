@@ -18,7 +18,7 @@ func (b *builder) pay() (*Draft, error) {
 		return nil, err
 	}
 	policy := b.c.params.Policy
-	spend, _ := address.InputWeight(b.change.Kind)
+	spend := b.c.accounts[b.change.Account].inputWeight()
 	req := selection.Request{
 		// The counts may take three bytes each; one output more may be the change.
 		Base: b.baseWeight(min(len(coins), 0xfd), len(b.fixed)+1), Rate: b.req.Rate, LongTerm: b.req.LongTerm,
@@ -170,8 +170,8 @@ func (b *builder) assemble(picked []*coin, outs []*wire.TxOut, weight int64, alg
 		in := wire.NewTxIn(&k.op, nil, nil)
 		in.Sequence = wire.MaxTxInSequenceNum - 2 // may be replaced (BIP125), and the lock time holds
 		d.tx.AddTxIn(in)
-		d.inputs = append(d.inputs, Input{Coin: b.c.view(k), pub: k.place.slot().pub, from: k.entry.tx,
-			root: k.place.chain.account.Master})
+		d.inputs = append(d.inputs, Input{Coin: b.c.view(k), place: k.place, pub: k.place.slot().pub,
+			from: k.entry.tx})
 		d.fee += k.value
 	}
 	for _, o := range outs {
@@ -194,8 +194,8 @@ func (c *Chain) describe(o *wire.TxOut) Output {
 	out.Address, _ = address.Encode(c.params, o.PkScript) // scripts without an address show as such
 	if p, ok := c.places[string(o.PkScript)]; ok {
 		k := p.chain
-		out.Ours, out.Change, out.Kind = true, k.change == 1, k.account.kind()
-		out.path, out.pub, out.root = p.path(), p.slot().pub, k.account.Master
+		out.Ours, out.Change, out.Kind = true, k.change == 1, k.account.Kind()
+		out.place, out.pub = &p, p.slot().pub
 	}
 	return out
 }

@@ -86,7 +86,7 @@ func (c *Chain) PlanCombine(f Filter, rate, future fee.Rate) (*Plan, error) {
 		if !f.takes(k) {
 			continue
 		}
-		if w, _ := address.InputWeight(k.Kind); rate.Of(w) >= k.Value {
+		if rate.Of(c.accounts[k.Account].inputWeight()) >= k.Value {
 			p.Left++
 			p.Lost += k.Value
 			continue
@@ -138,7 +138,7 @@ next:
 // rise of fees would leave behind comes last.
 func (c *Chain) pack(p *Plan, coins []*Coin) {
 	slices.SortStableFunc(coins, func(a, b *Coin) int { return cmp.Compare(b.Value, a.Value) })
-	in, _ := address.InputWeight(coins[0].Kind) // one account has one kind
+	in := c.accounts[coins[0].Account].inputWeight()
 	out := 4 * int64(8+1+len(coins[0].Script))
 	base := address.TxWeight(0xfd, 1) + out
 	most := int((MaxWeight - base) / in)

@@ -33,6 +33,15 @@ func (d *Draft) Packet() (*Packet, error) {
 	for i := range d.inputs {
 		in, to := &d.inputs[i], &p.Inputs[i]
 		k := &in.Coin
+		if a := in.place.chain.account; a.Shared != nil {
+			out, err := a.Shared.At(int(in.place.chain.change), in.place.index)
+			if err != nil {
+				return nil, err
+			}
+			to.WitnessUtxo, to.NonWitnessUtxo = &wire.TxOut{Value: k.Value, PkScript: k.Script}, in.from.Copy()
+			shareInput(to, out)
+			continue
+		}
 		if k.Kind != address.P2PKH {
 			to.WitnessUtxo = &wire.TxOut{Value: k.Value, PkScript: k.Script}
 		}
@@ -44,13 +53,22 @@ func (d *Draft) Packet() (*Packet, error) {
 		if k.Kind == address.Nested {
 			to.RedeemScript = witnessKeyHash(in.pub)
 		}
-		to.Bip32Derivation, to.TaprootBip32Derivation = origin(k.Kind, in.pub, in.root, k.Path)
+		to.Bip32Derivation, to.TaprootBip32Derivation = origin(k.Kind, in.pub, in.place.chain.account.Master, k.Path)
 	}
 	for i, out := range d.outputs {
 		to := &p.Outputs[i]
-		if out.Ours {
-			to.Bip32Derivation, to.TaprootBip32Derivation = origin(out.Kind, out.pub, out.root, out.path)
+		if !out.Ours {
+			continue
 		}
+		if a := out.place.chain.account; a.Shared != nil {
+			made, err := a.Shared.At(int(out.place.chain.change), out.place.index)
+			if err != nil {
+				return nil, err
+			}
+			shareOutput(to, made)
+			continue
+		}
+		to.Bip32Derivation, to.TaprootBip32Derivation = origin(out.Kind, out.pub, out.place.chain.account.Master, out.place.path())
 	}
 	return &Packet{p}, nil
 }
@@ -319,7 +337,13 @@ func (p *Packet) Extract() (*Signed, error) {
 		if out == nil {
 			return nil, fmt.Errorf("PSBT: input %d: the output that it takes is not stated", i)
 		}
-		err := guarded(func() error { _, err := psbt.MaybeFinalize(q.p, i); return err })
+		err := guarded(func() error {
+			if finishShared(&q.p.Inputs[i], out) {
+				return nil
+			}
+			_, err := psbt.MaybeFinalize(q.p, i)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("PSBT: input %d: %w", i, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/btcsuite/btcd/txscript"
@@ -24,6 +25,12 @@ type Signer interface {
 	// SignSchnorr returns the 64 bytes of a signature (BIP340) with the key tweaked by root
 	// (BIP341); nil where there are no scripts (BIP86).
 	SignSchnorr(path keystore.Path, hash [32]byte, root []byte) ([]byte, error)
+}
+
+// BatchSigner is a signer that makes many signatures with less work than one by one.
+type BatchSigner interface {
+	// SignECDSAAll gives what SignECDSA would for each path and the hash beside it.
+	SignECDSAAll(paths []keystore.Path, hashes [][32]byte) ([][]byte, error)
 }
 
 // Signed is a transaction whose every input was run through the script engine. It is
@@ -63,21 +70,21 @@ func (d *Draft) Sign(s Signer, consent ...Concern) (*Signed, error) {
 	tx := d.tx.Copy()
 	fetcher := d.fetcher()
 	hashes := txscript.NewTxSigHashes(tx, fetcher)
-	type solution struct {
-		script  []byte
-		witness wire.TxWitness
-		err     error
-	}
-	done := make([]solution, len(d.inputs))
-	parallel(len(d.inputs), func(i int) {
-		in := &d.inputs[i]
-		done[i].script, done[i].witness, done[i].err = in.sign(s, tx, i, hashes, fetcher)
+	all := make([]solution, len(d.inputs))
+	// With 128 what a batch shares is as good as free; fewer inputs are spread over the cores.
+	batch := max(1, min(128, (len(all)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
+	parallel((len(all)+batch-1)/batch, func(i int) {
+		d.solve(all[i*batch:min((i+1)*batch, len(all))], i*batch, s, func(i int) ([32]byte, error) {
+			return d.inputs[i].hash(tx, i, hashes, fetcher)
+		})
 	})
-	for i, r := range done {
+	for i, r := range all {
 		if r.err != nil {
 			return nil, fmt.Errorf("input %d, coin %s: %w", i, d.inputs[i].Coin.Outpoint, r.err)
 		}
-		tx.TxIn[i].SignatureScript, tx.TxIn[i].Witness = r.script, r.witness
+		if tx.TxIn[i].SignatureScript, tx.TxIn[i].Witness, r.err = d.inputs[i].unlock(r.sig); r.err != nil {
+			return nil, r.err
+		}
 	}
 	return d.seal(tx)
 }
@@ -115,43 +122,81 @@ func verifyAll(tx *wire.MsgTx, f txscript.PrevOutputFetcher) error {
 	return errors.Join(errs...)
 }
 
-// sign returns what unlocks one input.
-func (in *Input) sign(s Signer, tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, f txscript.PrevOutputFetcher) (
-	script []byte, witness wire.TxWitness, err error) {
+// solution is the signature of one input.
+type solution struct {
+	hash [32]byte
+	sig  []byte
+	err  error
+}
+
+// solve signs the inputs from one on, with a batch of ECDSA signatures if the signer makes such.
+func (d *Draft) solve(out []solution, from int, s Signer, hash func(int) ([32]byte, error)) {
+	var paths []keystore.Path
+	var hashes [][32]byte
+	var places []int
+	batch, many := s.(BatchSigner)
+	for i := range out {
+		o, k := &out[i], &d.inputs[from+i].Coin
+		if o.hash, o.err = hash(from + i); o.err != nil {
+			continue
+		}
+		switch {
+		case k.Kind == address.P2TR:
+			o.sig, o.err = s.SignSchnorr(k.Path, o.hash, nil)
+		case many:
+			paths, hashes, places = append(paths, k.Path), append(hashes, o.hash), append(places, i)
+		default:
+			o.sig, o.err = s.SignECDSA(k.Path, o.hash)
+		}
+	}
+	if len(places) == 0 {
+		return
+	}
+	sigs, err := batch.SignECDSAAll(paths, hashes)
+	if err == nil && len(sigs) != len(places) {
+		err = fmt.Errorf("%d signatures, want %d", len(sigs), len(places))
+	}
+	for n, i := range places {
+		if out[i].err = err; err == nil {
+			out[i].sig = sigs[n]
+		}
+	}
+}
+
+// hash returns what the signature of one input signs.
+func (in *Input) hash(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, f txscript.PrevOutputFetcher) ([32]byte, error) {
 	k := &in.Coin
+	var hash []byte
+	var err error
 	switch {
 	case k.WatchOnly:
-		return nil, nil, errors.New("watch-only: nobody here can sign for it")
+		return [32]byte{}, errors.New("watch-only: nobody here can sign for it")
 	case k.Kind == address.P2TR:
-		hash, err := txscript.CalcTaprootSignatureHash(hashes, txscript.SigHashDefault, tx, i, f)
-		if err != nil {
-			return nil, nil, err
-		}
-		sig, err := s.SignSchnorr(k.Path, [32]byte(hash), nil)
-		return nil, wire.TxWitness{sig}, err
+		hash, err = txscript.CalcTaprootSignatureHash(hashes, txscript.SigHashDefault, tx, i, f)
 	case k.Kind == address.P2PKH:
-		hash, err := txscript.CalcSignatureHash(k.Script, txscript.SigHashAll, tx, i)
-		if err != nil {
-			return nil, nil, err
-		}
-		sig, err := s.SignECDSA(k.Path, [32]byte(hash))
-		if err != nil {
-			return nil, nil, err
-		}
+		hash, err = txscript.CalcSignatureHash(k.Script, txscript.SigHashAll, tx, i)
+	default:
+		hash, err = txscript.CalcWitnessSigHash(witnessKeyHash(in.pub), hashes, txscript.SigHashAll, tx, i, k.Value)
+	}
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return [32]byte(hash), nil
+}
+
+// unlock returns what unlocks one input, with its signature.
+func (in *Input) unlock(sig []byte) (script []byte, witness wire.TxWitness, err error) {
+	switch in.Coin.Kind {
+	case address.P2TR:
+		return nil, wire.TxWitness{sig}, nil
+	case address.P2PKH:
 		script, err = txscript.NewScriptBuilder().AddData(append(sig, byte(txscript.SigHashAll))).AddData(in.pub).Script()
 		return script, nil, err
-	}
-	program := k.Script
-	if k.Kind == address.Nested {
-		program = witnessKeyHash(in.pub)
+	case address.Nested:
+		program := witnessKeyHash(in.pub)
 		script = append([]byte{byte(len(program))}, program...)
 	}
-	hash, err := txscript.CalcWitnessSigHash(program, hashes, txscript.SigHashAll, tx, i, k.Value)
-	if err != nil {
-		return nil, nil, err
-	}
-	sig, err := s.SignECDSA(k.Path, [32]byte(hash))
-	return script, wire.TxWitness{append(sig, byte(txscript.SigHashAll)), in.pub}, err
+	return script, wire.TxWitness{append(sig, byte(txscript.SigHashAll)), in.pub}, nil
 }
 
 // Commit keeps a signed transaction, durably, before anybody hears of it; then it may be
@@ -181,6 +226,9 @@ func (c *Chain) SignMessage(script, text []byte, s Signer) (string, error) {
 	p, ok := c.places[string(script)]
 	if !ok {
 		return "", fmt.Errorf("script %x: not of this wallet", script[:min(len(script), 80)])
+	}
+	if p.chain.account.Shared != nil {
+		return "", fmt.Errorf("account %d: several keys share its scripts, no one of them signs for it", p.chain.number)
 	}
 	return message.Sign(c.params, script, text, ownKey{s, p})
 }

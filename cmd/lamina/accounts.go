@@ -34,7 +34,7 @@ func (f *accountFlag) rows(ctx context.Context, d *desk, kind string) (rows []in
 	}
 	if rows == nil {
 		return nil, unreadable(fmt.Errorf("account %d: %s has none of this number, or none of the kind", f.number, d.name()),
-			"lamina wallet descriptor shows the accounts; --accounts makes more when a wallet is made or restored")
+			"lamina wallet descriptor shows the accounts; lamina wallet addaccount makes more")
 	}
 	return rows, nil
 }

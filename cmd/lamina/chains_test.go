@@ -158,8 +158,8 @@ func TestDemo(t *testing.T) {
 	if got.code != exitOK || strings.Contains(got.out, "WRONG") || !strings.Contains(strings.Join(strings.Fields(got.out), " "), "headers in runs 2352") {
 		t.Errorf("code %d: %s%s", got.code, got.out, got.err)
 	}
-	if n := strings.Count(got.out, "\nok "); n != 17+4+9 {
-		t.Errorf("%d lines are ok, want 17 samples, 4 steps of headers and 9 of the stack:\n%s", n, got.out)
+	if n := strings.Count(got.out, "\nok "); n != 17+4+16 {
+		t.Errorf("%d lines are ok, want 17 samples, 4 steps of headers and 16 of the stack:\n%s", n, got.out)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,8 +27,13 @@ const daemonHelp = `Keep the wallets of a data folder in step with the network, 
 
 It follows the chains of the wallets, and those of --stack and --chain. While it runs, the
 other commands ask it. Programs find its address and a password for this run in the data
-folder (rpc.url, .cookie); lamina rpc help lists the methods. Events stream from /events;
---webhook also posts those about payments and alarms, each signed.
+folder (rpc.url, .cookie, and rpc.cert where it serves with TLS); lamina rpc help lists the
+methods. Events stream from /events; --webhook also posts those about payments and alarms,
+each signed.
+
+--verify sample lets layers that are new to the folder begin by a sampled proof, and --verify all
+fetches from genesis what was sampled before, as lamina sync --help says. A wallet that is older
+than a sampled start shows no money before all was verified.
 
 When it serves it prints a line that begins with "ready". Interrupt it to end it.`
 
@@ -37,11 +41,8 @@ When it serves it prints a line that begins with "ready". Interrupt it to end it
 type daemonFlags struct {
 	purseFlags
 	stacks, chains []string
-	rpc            string
-	cert, key      string
-	user           string
-	rpcPassword    secretFlags
-	hosts          []string
+	serve          serveFlags
+	verify         string
 	metrics        string
 	webhook        string
 	webhookSecret  secretFlags
@@ -62,13 +63,10 @@ func (s *session) daemon() *cobra.Command {
 	flags.StringArrayVar(&f.chains, "chain", nil, "a chain, as lamina chains names it (repeatable)")
 	flags.StringArrayVar(&f.connect, "connect", nil, "peer to connect to, host:port or CHAIN=host:port (repeatable)")
 	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
+	s.allowBloom(c)
 	flags.BoolVar(&f.offline, "offline", false, "ask nothing of the network")
-	flags.StringVar(&f.rpc, "rpc", "127.0.0.1:0", "address to serve at, host:port; port 0 takes a free one")
-	flags.StringVar(&f.cert, "rpc-cert", "", "certificate with its chain, PEM: serve with TLS, as an address beyond this machine wants")
-	flags.StringVar(&f.key, "rpc-key", "", "the certificate's key, PEM")
-	flags.StringArrayVar(&f.hosts, "rpc-host", nil, "name that clients may call the server by (repeatable)")
-	flags.StringVar(&f.user, "rpc-user", "", "a user beside the cookie's")
-	f.rpcPassword.add(flags, "rpc-password")
+	flags.StringVar(&f.verify, "verify", "", verifyUsage)
+	f.serve.add(flags)
 	flags.StringVar(&f.metrics, "metrics", "", "address for /metrics and /health, host:port; it tells numbers only")
 	flags.StringVar(&f.webhook, "webhook", "", "URL to post payments and alarms to")
 	f.webhookSecret.add(flags, "webhook-secret")
@@ -112,26 +110,30 @@ func (s *session) daemonChains(ctx context.Context, f *daemonFlags) ([]string, e
 	return names, nil
 }
 
-// daemonSecret reads what the daemon's flags point to. It never asks: a service has nobody to ask.
-func (s *session) daemonSecret(ctx context.Context, f *secretFlags, wanted bool) (rpc.Password, error) {
-	if wanted != f.given() {
-		return "", unreadable(fmt.Errorf("%s: given without what it is for, or the other way round", f.name), "give --"+f.name+"-file FILE with it")
-	}
-	if !wanted {
+// signingSecret reads the secret that webhooks are signed with. It never asks: a service has nobody to ask.
+func (s *session) signingSecret(ctx context.Context, f *daemonFlags) (rpc.Password, error) {
+	name := f.webhookSecret.name
+	switch wanted := f.webhook != ""; {
+	case wanted != f.webhookSecret.given():
+		return "", unreadable(fmt.Errorf("%s: given without what it is for, or the other way round", name), "give --"+name+"-file FILE with it")
+	case !wanted:
 		return "", nil
 	}
-	got, err := s.secret(ctx, f, f.name, false)
+	got, err := s.secret(ctx, &f.webhookSecret, name, false)
 	return rpc.Password(got), err
 }
 
 func (s *session) runDaemon(ctx context.Context, f *daemonFlags) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	password, err := s.daemonSecret(ctx, &f.rpcPassword, f.user != "")
+	verify, err := readVerify(f.verify)
 	if err != nil {
 		return err
 	}
-	secret, err := s.daemonSecret(ctx, &f.webhookSecret, f.webhook != "")
+	if f.offline && verify != app.VerifyAsBegun {
+		return unreadable(fmt.Errorf("--verify %s: wants the network, but --offline asks nothing of it", verify), "leave one of them out")
+	}
+	secret, err := s.signingSecret(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (s *session) runDaemon(ctx context.Context, f *daemonFlags) (err error) {
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	local, err := s.openLocal(opening{f.dir, names, f.connect, f.proxy, f.offline}, level)
+	local, err := s.openVerify(opening{f.dir, names, f.connect, f.proxy, f.offline}, verify, level)
 	if err != nil {
 		return err
 	}
@@ -156,9 +158,6 @@ func (s *session) runDaemon(ctx context.Context, f *daemonFlags) (err error) {
 		}
 	}()
 	d := &daemon{s: s, flags: f, backend: local, log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level})), stop: cancel}
-	if f.user != "" {
-		d.logins = []rpc.Login{{User: f.user, Password: password}}
-	}
 	return d.serve(ctx, names, secret)
 }
 
@@ -168,7 +167,6 @@ type daemon struct {
 	flags   *daemonFlags
 	backend app.Backend
 	log     *slog.Logger
-	logins  []rpc.Login
 	stop    func()
 }
 
@@ -177,28 +175,14 @@ func (d *daemon) serve(ctx context.Context, names []string, secret rpc.Password)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := d.flags
-	scheme, secure := "http", (f.cert != "" || f.key != "")
-	var pair *tls.Config
-	if secure {
-		if pair, err = rpc.LoadTLS(f.cert, f.key); err != nil {
-			return unreadable(err, "--rpc-cert and --rpc-key are PEM files")
-		}
-		scheme = "https"
-	}
-	l, err := rpc.Listen(f.rpc, pair)
-	if err != nil {
-		return unreadable(err, "--rpc 127.0.0.1:0 takes a free port")
-	}
-	defer l.Close()
-	url := scheme + "://" + l.Addr().String()
-	cookie, err := rpc.NewCookie(f.dir, url)
+	l, err := d.s.serveRPC(ctx, &f.serve, f.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cookie.Remove()) }()
+	defer func() { err = errors.Join(err, l.Close()) }()
 	feed := rpc.NewFeed()
-	server, err := rpc.New(rpc.Config{Methods: rpc.NewMethods(walletapi.Methods(d.backend)...), Logins: append(d.logins, cookie.Login),
-		Hosts: f.hosts, Feed: feed, State: walletapi.State(d.backend), Stop: d.stop, Log: d.log})
+	server, err := rpc.New(rpc.Config{Methods: rpc.NewMethods(walletapi.Methods(d.backend)...), Logins: l.Logins, Salted: l.Salted,
+		Hosts: f.serve.hosts, Feed: feed, State: walletapi.State(d.backend), Stop: d.stop, Log: d.log})
 	if err != nil {
 		return err
 	}
@@ -222,7 +206,7 @@ func (d *daemon) serve(ctx context.Context, names []string, secret rpc.Password)
 		return nil
 	})
 	jobs.run(func() error { return server.Serve(ctx, l) })
-	d.ready(url, metrics, names)
+	d.ready(l.URL, metrics, names)
 	<-ctx.Done()
 	return nil
 }
@@ -264,7 +248,7 @@ func (d *daemon) watch(ctx context.Context, jobs *jobs) (address string, err err
 		return "", unreadable(fmt.Errorf("--metrics %s: %w", d.flags.metrics, err), "")
 	}
 	w := &rpc.Watch{Metrics: d.metrics, Health: func() rpc.Health { return rpc.Judge(stands(d.chains())) },
-		Hosts: d.flags.hosts, Log: d.log}
+		Hosts: d.flags.serve.hosts, Log: d.log}
 	jobs.run(func() error { return w.Serve(ctx, l) })
 	return l.Addr().String(), nil
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -18,19 +22,28 @@ import (
 const demoHelp = `Verify real samples that are built into the program, and show spoiled copies being refuted. Then mine
 headers of the dev chain, serve them from peers on this machine, and follow them as lamina sync does.
 At last start a node that mines the whole development stack, and wallets that receive, pay, split,
-combine and are restored.
+combine and are restored; then three settlers, a deposit to a layer, a withdrawal, and a swap.
 
   lamina demo
   lamina demo --json
+  lamina demo --keep
 
-It needs no network, only this machine's loopback, and leaves nothing behind. The exit code is 1 if
-anything does not end as it must.`
+It needs no network, only this machine's loopback, and leaves nothing behind. With --keep the stack runs
+on until you interrupt it, and you are told how to look around meanwhile. The exit code is 1 if anything
+does not end as it must.`
 
 func (s *session) demo() *cobra.Command {
-	return &cobra.Command{
-		Use: "demo", Short: "verify built-in real samples", Long: demoHelp, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return s.runDemo() },
+	keep := false
+	c := &cobra.Command{
+		Use: "demo", Short: "verify built-in real samples, run a stack", Long: demoHelp, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return s.runDemo(ctx, keep)
+		},
 	}
+	c.Flags().BoolVar(&keep, "keep", false, "let the stack run until interrupted")
+	return c
 }
 
 // sampleResult says how the verification of one sample ended.
@@ -59,9 +72,16 @@ type demoResult struct {
 	Samples []sampleResult `json:"samples"`
 	Live    []stepResult   `json:"live"`
 	Summary []demoSum      `json:"summary"`
+	Kept    *keptStack     `json:"kept,omitempty"`
 }
 
-func (s *session) runDemo() error {
+// keptStack says how to look at a stack that runs on.
+type keptStack struct {
+	Dir      string   `json:"dir"`
+	Commands []string `json:"commands"`
+}
+
+func (s *session) runDemo(ctx context.Context, keep bool) error {
 	samples, err := loadSamples()
 	if err != nil {
 		return err
@@ -95,18 +115,32 @@ func (s *session) runDemo() error {
 	if !s.json {
 		s.printf("\nThe development stack, in processes of its own:\n\n")
 	}
-	if err := s.runStack(func(r *stepResult) {
+	told := false
+	tell := func() error {
+		told = true
+		if s.json {
+			return s.printJSON(result)
+		}
+		return s.showSummary(&result)
+	}
+	err = s.runStack(ctx, func(r *stepResult) {
 		result.addStep(r)
 		if !s.json {
 			s.showStep(r)
 		}
-	}); err != nil {
-		return err
-	}
-	if s.json {
-		err = s.printJSON(result)
-	} else {
-		err = s.showSummary(&result)
+	}, func(d *stackDemo) error {
+		if !keep || !result.OK {
+			return nil
+		}
+		result.Kept = d.lookAround()
+		if err := tell(); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	})
+	if !told {
+		err = errors.Join(err, tell())
 	}
 	if !result.OK {
 		return errors.Join(err, &failure{code: exitRefuted, err: errors.New("demo: something did not end as it must")})
@@ -179,7 +213,14 @@ func (s *session) showSummary(d *demoResult) error {
 	for _, sum := range d.Summary {
 		fmt.Fprintf(w, "%s\t%d\t%s\n", sum.What, sum.Count, duration(sum.Micros))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || d.Kept == nil {
+		return err
+	}
+	s.printf("\nIt runs on in %s until you interrupt it. In another terminal:\n\n", d.Kept.Dir)
+	for _, command := range d.Kept.Commands {
+		s.printf("  %s\n", command)
+	}
+	return nil
 }
 
 // since returns the microseconds since a moment.

@@ -31,18 +31,19 @@ const childMark = "LAMINA_CHILD=1"
 // with wallets in folders of their own, and commands that ask them, each a process.
 type stackDemo struct {
 	s       *session
+	ctx     context.Context // ends when the user does
 	dir     string
+	ports   map[string]string // the node's, by chain
 	program string
 	running []*exec.Cmd // the node first
-	peers   []string    // --connect CHAIN=host:port of the node
 	hidden  string      // file with the password
 	paid    string      // the payment on the layer
 }
 
-// runStack runs the steps in order, showing each, and stops at the first that fails.
-// Nothing is left running or on disk.
-func (s *session) runStack(show func(*stepResult)) (err error) {
-	d := &stackDemo{s: s}
+// runStack runs the steps in order, showing each, and stops at the first that fails. While all
+// that was started still runs it calls at. Nothing is left running or on disk.
+func (s *session) runStack(ctx context.Context, show func(*stepResult), at func(*stackDemo) error) (err error) {
+	d := &stackDemo{s: s, ctx: ctx}
 	if d.program, err = os.Executable(); err != nil {
 		return err
 	}
@@ -67,6 +68,13 @@ func (s *session) runStack(show func(*stepResult)) (err error) {
 		{"payment on the layer, seen by its payee", d.payLayer},
 		{"wallet restored from its words on an empty machine, all found", d.restore},
 		{"payment on the layer proved by a file, verified without the network", d.prove},
+		{"settlers started, each with a key of its own", d.settlers},
+		{"deposit from the L1 to the pegged layer, claimed by itself", d.deposit},
+		{"payment on the pegged layer, seen by its payee", d.payPegged},
+		{"withdrawal from the pegged layer, paid out on the L1 by the settlers", d.withdraw},
+		{"peg counted on both chains, to the last base unit", d.audit},
+		{"swap of the L1's money for the layer's, by an offer and its answer", d.swap},
+		{"layers measured by the L1's work that protects them", d.security},
 	} {
 		start := s.now()
 		count, detail, err := step.run()
@@ -79,7 +87,7 @@ func (s *session) runStack(show func(*stepResult)) (err error) {
 			return nil // it has been told; what follows needs it
 		}
 	}
-	return nil
+	return at(d)
 }
 
 func (d *stackDemo) path(name string) string { return filepath.Join(d.dir, name) }
@@ -93,7 +101,7 @@ func (d *stackDemo) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // ask runs a command to its end and decodes the document that it prints.
 func (d *stackDemo) ask(answer any, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), demoTime)
+	ctx, cancel := context.WithTimeout(d.ctx, demoTime)
 	defer cancel()
 	var out, errs bytes.Buffer
 	c := d.command(ctx, args...)
@@ -110,7 +118,7 @@ func (d *stackDemo) ask(answer any, args ...string) error {
 // start starts the node and waits for its addresses.
 func (d *stackDemo) start() (int, string, error) {
 	args := []string{"node", "--stack", demoChain, "--data-dir", d.path("node"), "--mine", "--mine-every", demoPace}
-	for _, name := range []string{demoChain, "dev-native", demoLayer, "dev-fractional"} {
+	for _, name := range []string{demoChain, demoPegged, demoLayer, "dev-fractional"} {
 		args = append(args, "--listen", name+"=127.0.0.1:0")
 	}
 	var ready struct {
@@ -119,17 +127,29 @@ func (d *stackDemo) start() (int, string, error) {
 	if err := d.run(&ready, args...); err != nil {
 		return 0, "", err
 	}
-	for name, address := range ready.Chains {
-		if name == demoChain || name == demoLayer {
-			d.peers = append(d.peers, "--connect", name+"="+address)
-		}
-	}
+	d.ports = ready.Chains
 	return len(ready.Chains), fmt.Sprintf("process %d, a block every %s", d.running[0].Process.Pid, demoPace), nil
 }
 
-// run starts a program that stays, and decodes the document by which it says that it is ready.
+// peers returns flags that connect to the node.
+func (d *stackDemo) peers(names ...string) (flags []string) {
+	for _, name := range names {
+		flags = append(flags, "--connect", name+"="+d.ports[name])
+	}
+	return flags
+}
+
+// run starts a program that stays, and decodes the document by which it says that it is ready. What it
+// logs goes to a file.
 func (d *stackDemo) run(ready any, args ...string) error {
+	log := d.path(fmt.Sprintf("%s.%d.log", args[0], len(d.running)))
+	errs, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer errs.Close()
 	c := d.command(context.Background(), args...)
+	c.Stderr = errs
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
@@ -141,7 +161,8 @@ func (d *stackDemo) run(ready any, args ...string) error {
 	late := time.AfterFunc(demoTime, func() { _ = c.Process.Kill() })
 	defer late.Stop()
 	if err := json.NewDecoder(out).Decode(ready); err != nil {
-		return fmt.Errorf("lamina %s ended before it was ready: %w", args[0], err)
+		said, _ := os.ReadFile(log)
+		return fmt.Errorf("lamina %s ended before it was ready: %w: %s", args[0], err, bytes.TrimSpace(said[max(0, len(said)-1000):]))
 	}
 	return nil
 }
@@ -160,8 +181,8 @@ func (d *stackDemo) stopLast() error {
 	last := len(d.running) - 1
 	c := d.running[last]
 	d.running = d.running[:last]
-	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errors.Join(err, c.Process.Kill(), c.Wait())
 	}
 	late := time.AfterFunc(demoStop, func() { _ = c.Process.Kill() })
 	defer late.Stop()
@@ -174,7 +195,7 @@ func (d *stackDemo) stopLast() error {
 func (d *stackDemo) wallets() (int, string, error) {
 	for _, name := range []string{"alice", "bob"} {
 		if err := d.ask(nil, "wallet", "create", name, "--data-dir", d.path(name), "--chain", demoChain, "--chain", demoLayer,
-			"--password-file", d.hidden, "--words-to", d.path(name+".words")); err != nil {
+			"--chain", demoPegged, "--password-file", d.hidden, "--words-to", d.path(name+".words")); err != nil {
 			return 0, "", err
 		}
 		if err := d.serve(name); err != nil {
@@ -187,5 +208,5 @@ func (d *stackDemo) wallets() (int, string, error) {
 // serve keeps the wallets of a folder in step.
 func (d *stackDemo) serve(name string) error {
 	var ready struct{}
-	return d.run(&ready, append([]string{"daemon", "--data-dir", d.path(name)}, d.peers...)...)
+	return d.run(&ready, append([]string{"daemon", "--data-dir", d.path(name)}, d.peers(demoChain, demoPegged, demoLayer)...)...)
 }

@@ -44,6 +44,21 @@ func btcdTown(t *testing.T) *town {
 		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids }}
 }
 
+// litecoindTown is another, whose kind of node keeps the first of two payments.
+func litecoindTown(t *testing.T) *town {
+	node := realnode.Litecoind(t)
+	p := chainOf(t, "litecoin-regtest")
+	nobody := stranger(t, p, 1<<20)
+	mine := func(blocks int, to string) { node.Call(t, nil, "generatetoaddress", blocks, to) }
+	return &town{p.Name, []string{"--connect", node.P2P},
+		func(to string) {
+			mine(5, to)
+			mine(int(p.Maturity(1)), nobody)
+		},
+		func() { mine(1, nobody) },
+		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids }}
+}
+
 // ownTown is our own node, on a layer: its clock counts blocks of the L1.
 func ownTown(t *testing.T) *town {
 	node := startNode(t, t.TempDir(), "--mine", "--mine-every", "1h")
@@ -125,7 +140,7 @@ func solve(t *testing.T, node *realnode.Node, p *chains.Params, to string) {
 
 // TestPayments: what a wallet can do with money, on the command line, judged by full nodes: ours and one that we did not write.
 func TestPayments(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) *town{"btcd": btcdTown, "own": ownTown} {
+	for name, open := range map[string]func(*testing.T) *town{"btcd": btcdTown, "litecoind": litecoindTown, "own": ownTown} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			newResident(t, open(t)).live()
@@ -191,7 +206,7 @@ func (r *resident) live() {
 	}{
 		{"replaced", r.replaced}, {"raised", r.raised}, {"batch of 200", func() { r.batch(200) }}, {"fees", r.measured},
 		{"split into 50", func() { r.split(50) }}, {"split into 500", func() { r.split(500) }}, {"combine 500", func() { r.combine(500) }},
-		{"accounts", r.accounts}, {"once", r.once}, {"restored", r.restored},
+		{"accounts", r.accounts}, {"shared", r.shared}, {"once", r.once}, {"restored", r.restored},
 	} {
 		if !outer.Run(day.name, func(t *testing.T) { r.household.t = t; day.does() }) {
 			return // what comes builds on it
@@ -206,6 +221,15 @@ func (r *resident) live() {
 func (r *resident) replaced() {
 	t := r.t
 	first := r.do("send", r.payee(), "1", "--rate", "2")["txid"].(string)
+	if r.p.Policy.NoReplacement {
+		for _, how := range []string{"bump", "cancel"} {
+			if got := r.lamina("tx", how, first, "--rate", "50", "--yes"); got.code == exitOK || !strings.Contains(got.err, "keep the first of two payments") {
+				t.Errorf("%s: %+v", how, got)
+			}
+		}
+		r.mine()
+		return
+	}
 	second := r.do("tx", "bump", first, "--rate", "5")["txid"].(string)
 	third := r.do("tx", "cancel", second, "--rate", "20")["txid"].(string)
 	if pool := r.town.pool(); len(pool) != 1 || pool[0] != third {

@@ -58,6 +58,12 @@ func (f *purseFlags) add(c *cobra.Command, what need) {
 	}
 }
 
+// allowBloom gives a command the flag by which a user agrees to Bloom filters.
+func (s *session) allowBloom(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.bloom, "allow-bloom", nil, "chain whose peers may learn this wallet's addresses: "+
+		"where none serves compact filters, two of them match blocks by Bloom filters (BIP37) instead of sending all (repeatable)")
+}
+
 // opening says what a Backend is opened for.
 type opening struct {
 	dir     string
@@ -83,6 +89,10 @@ func (s *session) openBackend(ctx context.Context, o opening) (*opened, error) {
 			return nil, err
 		}
 		err = client.Call(ctx, nil, "uptime")
+		if err == nil && len(s.bloom) > 0 {
+			client.Close()
+			return nil, unreadable(errors.New("--allow-bloom: a daemon runs on the folder"), "start that with --allow-bloom instead")
+		}
 		if err == nil {
 			return &opened{walletapi.NewClient(client), true, func() error { client.Close(); return nil }}, nil
 		}
@@ -99,8 +109,12 @@ func (s *session) openBackend(ctx context.Context, o opening) (*opened, error) {
 	return &opened{local, false, local.Close}, nil
 }
 
-// openLocal opens the folder in this process.
+// openLocal opens the folder in this process, as it was begun.
 func (s *session) openLocal(o opening, level slog.Level) (*app.Local, error) {
+	return s.openVerify(o, app.VerifyAsBegun, level)
+}
+
+func (s *session) openVerify(o opening, verify app.Verify, level slog.Level) (*app.Local, error) {
 	a, err := s.open()
 	if err != nil {
 		return nil, err
@@ -110,7 +124,7 @@ func (s *session) openLocal(o opening, level slog.Level) (*app.Local, error) {
 	if err != nil {
 		return nil, unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}
-	options := app.LocalOptions{DataDir: o.dir, Chains: all, Proxy: o.proxy, Agent: "/Lamina:0.1.0/", Offline: o.offline, Clock: s.now,
+	options := app.LocalOptions{DataDir: o.dir, Chains: all, Proxy: o.proxy, Agent: "/Lamina:0.1.0/", Offline: o.offline, Verify: verify, Clock: s.now, AllowBloom: s.bloom,
 		Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))}
 	if len(o.connect) > 0 && len(all) > 0 {
 		if options.Peers, err = follow.peers(all); err != nil {
@@ -316,6 +330,9 @@ func trustLine(t *app.Trust) string {
 	if t.Tip.Height == 0 { // it is the program's own, and as old as the chain
 		return fmt.Sprintf("(%s: no block is known yet, %d peers)", state, t.Peers)
 	}
+	if t.Sampled > 0 {
+		state += fmt.Sprintf(", sampled up to block %d with %d bits", t.Sampled, t.SampledBits)
+	}
 	return fmt.Sprintf("(%s: block %d, %s old, %d peers)", state, t.Tip.Height, time.Duration(t.Age)*time.Second, t.Peers)
 }
 
@@ -338,20 +355,19 @@ func (s *session) awaitSync(ctx context.Context, d *desk, most time.Duration) er
 	defer giveUp(nil)
 	lonely := time.AfterFunc(s.lonely, func() { giveUp(fmt.Errorf("no peer for %s", s.lonely)) })
 	defer lonely.Stop()
+	var at app.ChainState
 	for {
-		at, err := d.state(ctx)
-		if err != nil {
+		now, synced, err := d.synced(ctx)
+		if err == nil {
+			at = now
+		} else if ctx.Err() == nil {
 			return err
+		}
+		if synced {
+			return nil
 		}
 		if at.Trust.Peers > 0 {
 			lonely.Reset(s.lonely)
-		}
-		b, err := d.Balance(ctx, d.in)
-		if err != nil {
-			return err
-		}
-		if b.Trust.Synced && b.Trust.Scanned == b.Trust.Tip {
-			return nil
 		}
 		if line := stageLine(&at); line != shown && isTerminal(s.err) {
 			fmt.Fprintf(s.err, "\r%-*s", len(shown), line)
@@ -364,6 +380,16 @@ func (s *session) awaitSync(ctx context.Context, d *desk, most time.Duration) er
 		case <-tick.C:
 		}
 	}
+}
+
+// synced tells how far the desk's chain is, and whether that is all that its peers know.
+func (d *desk) synced(ctx context.Context) (app.ChainState, bool, error) {
+	at, err := d.state(ctx)
+	if err != nil {
+		return at, false, err
+	}
+	b, err := d.Balance(ctx, d.in)
+	return at, err == nil && b.Trust.Synced && b.Trust.Scanned == b.Trust.Tip, err
 }
 
 func stageLine(c *app.ChainState) string {

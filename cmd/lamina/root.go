@@ -60,6 +60,7 @@ type session struct {
 	out, err  io.Writer
 	json      bool
 	chainDirs []string
+	bloom     []string // chains whose peers may be told Bloom filters
 	now       func() time.Time
 
 	terminal   func() (terminal, error)
@@ -119,7 +120,7 @@ func (s *session) root() *cobra.Command {
 	flags.StringArrayVar(&s.chainDirs, "chains-dir", nil, "file or folder of chain files to add to the built-in ones (repeatable)")
 	c.AddCommand(s.chains(), s.verify(), s.sync(), s.demo(), s.rpc(), s.version())
 	c.AddCommand(s.wallet(), s.receive(), s.send(), s.sendMany(), s.balance(), s.history(), s.coins(), s.tx(), s.psbt(), s.label(), s.fee(),
-		s.message(), s.security(), s.evidence(), s.prove(), s.daemon(), s.man(), s.node(), s.mine(), s.settler())
+		s.message(), s.security(), s.evidence(), s.prove(), s.daemon(), s.man(), s.node(), s.mine(), s.settler(), s.settle(), s.swap())
 	return c
 }
 

@@ -163,7 +163,11 @@ func (s *session) openWords(w *wordsTarget) (*wordsOut, error) {
 // write hands the backup over, durably where it is a file.
 func (w *wordsOut) write(b *app.Backup) error {
 	if w.file == nil {
-		w.screen.show("\nThese words are the wallet. Write them down, on paper, in their order:\n\n" + string(b.Text) + "\n\n")
+		said := "These words are the wallet. Write them down, on paper, in their order:"
+		if len(b.Words) == 0 {
+			said = "This is the wallet, which has no words of its own. Keep it where nobody reads it:"
+		}
+		w.screen.show("\n" + said + "\n\n" + string(b.Text) + "\n\n")
 		return nil
 	}
 	_, err := w.file.Write(append(bytes.Clone(b.Text), '\n'))

@@ -196,7 +196,7 @@ const sendHelp = `Pay to an address, or what a payment request (BIP21) asks for.
   lamina send ADDRESS 0.5 --dry-run
 
 The payment is shown and has to be confirmed, unless --yes is given. Warnings want
---accept, also with --yes.`
+--accept, also with --yes. The coins of all accounts pay, unless --account names one.`
 
 func (s *session) send() *cobra.Command {
 	var f consentFlags

@@ -68,11 +68,21 @@ func (s *session) sync() *cobra.Command {
 	flags.StringArrayVar(&f.connect, "connect", nil, "connect to this peer, and to none that is not named: host:port or CHAIN=host:port (repeatable)")
 	flags.StringVar(&f.dir, "data-dir", defaultDataDir(), "folder that the headers are kept in")
 	flags.StringVar(&f.proxy, "proxy", "", "SOCKS5 proxy for all connections, host:port")
-	flags.StringVar(&f.verify, "verify", "", "all, or sample: how much of layers' histories (default: as the folder was begun, a new one with all)")
+	flags.StringVar(&f.verify, "verify", "", verifyUsage)
 	flags.BoolVar(&f.once, "once", false, "end as soon as all is synced")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens with peers to standard error")
 	c.MarkFlagsOneRequired("stack", "chain")
 	return c
+}
+
+const verifyUsage = "all, or sample: how much of layers' histories (default: as the folder was begun, a new one with all)"
+
+func readVerify(text string) (app.Verify, error) {
+	switch v := app.Verify(text); v {
+	case app.VerifyAsBegun, app.VerifyAll, app.VerifySample:
+		return v, nil
+	}
+	return "", unreadable(fmt.Errorf("--verify %s: want all or sample", text), "leave it out to go on as the folder was begun")
 }
 
 // defaultDataDir is where the system keeps a program's data for a user.
@@ -92,10 +102,11 @@ func (s *session) runSync(ctx context.Context, f *syncFlags) error {
 	if err != nil {
 		return err
 	}
-	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy, Verify: app.Verify(f.verify)}
-	if f.verify != "" && follow.Verify != app.VerifyAll && follow.Verify != app.VerifySample {
-		return unreadable(fmt.Errorf("--verify %s: want all or sample", f.verify), "leave it out to go on as the folder was begun")
+	verify, err := readVerify(f.verify)
+	if err != nil {
+		return err
 	}
+	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy, Verify: verify, Clock: s.now}
 	if follow.Chains, err = f.followed(a); err != nil {
 		return unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}

@@ -13,7 +13,7 @@ import (
 
 // tellerDeals says where the teller's deposits and swaps stand; empty: as their methods say.
 type tellerDeals struct {
-	noPegs bool
+	chains []string // of the wallet; nil: dev alone
 	phase  string
 	move   string
 	signed bool
@@ -22,9 +22,6 @@ type tellerDeals struct {
 // The teller's side of app.Settlement: one pegged layer, one deposit, two withdrawals, one swap.
 
 func (b *teller) Pegs(context.Context) ([]app.Peg, error) {
-	if b.noPegs {
-		return []app.Peg{}, nil
-	}
 	p := app.Peg{Layer: "dev-native", L1: "dev", Kind: "native", Units: 1, Open: true, MinDeposit: 2000, MaxDeposit: 1e15, MinWithdrawal: 1000,
 		MaxPayout: 1e8, MaxFees: []int64{1000, 4000, 16_000, 64_000}, PayoutFee: 3000, ClaimBlocks: 5, ClaimSeconds: 50, WithdrawSeconds: 90,
 		RefundBlocks: 20, RefundSeconds: 200, Unit: devUnit, L1Unit: devUnit, Custody: someCustody}

@@ -55,7 +55,11 @@ func (b *teller) trust() app.Trust {
 }
 
 func (b *teller) wallet() app.Wallet {
-	return app.Wallet{Name: "main", Fingerprint: "00112233", Chains: []string{"dev"}, Unlocked: b.unlocked, Verified: true}
+	chains := []string{"dev"}
+	if b.chains != nil {
+		chains = b.chains
+	}
+	return app.Wallet{Name: "main", Fingerprint: "00112233", Chains: chains, Unlocked: b.unlocked, Verified: true}
 }
 
 func (b *teller) ListWallets(context.Context) ([]app.Wallet, error) {
@@ -63,7 +67,9 @@ func (b *teller) ListWallets(context.Context) ([]app.Wallet, error) {
 }
 
 func (b *teller) ListChains(context.Context) ([]app.ChainState, error) {
-	return []app.ChainState{{Name: "dev", Unit: devUnit, Stage: "following", Share: 1, Trust: b.trust()}}, nil
+	return []app.ChainState{{Name: "dev", Unit: devUnit, Stage: "following", Share: 1, Trust: b.trust()},
+		{Name: "dev-native", Unit: devUnit, Stage: "following", Share: 1, Trust: b.trust()},
+		{Name: "dev-issued", Unit: devUnit, Stage: "following", Share: 1, Trust: b.trust()}}, nil
 }
 
 func (b *teller) backup() app.Backup {
@@ -90,6 +96,10 @@ func (b *teller) WatchWallet(_ context.Context, n app.NewWallet, keys []string) 
 }
 
 func (b *teller) AddChains(context.Context, string, app.Secret, []string) (app.Wallet, error) {
+	return b.wallet(), nil
+}
+func (b *teller) AddAccounts(_ context.Context, name string, _ app.Secret, count uint32) (app.Wallet, error) {
+	b.note(fmt.Sprintf("accounts %s %d", name, count))
 	return b.wallet(), nil
 }
 func (b *teller) Descriptors(context.Context, app.Purse) ([]string, error) {

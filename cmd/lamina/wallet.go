@@ -25,7 +25,7 @@ terminal, or read from a file or an open file descriptor; never from the command
 
 func (s *session) wallet() *cobra.Command {
 	return group("wallet", "make wallets and look after them", walletHelp, s.walletCreate(), s.walletRestore(), s.walletWatch(), s.walletList(),
-		s.walletUnlock(), s.walletLock(), s.walletPasswd(), s.walletAddChain(), s.walletBackup(), s.walletCheck(), s.walletRepair(), s.walletDescriptor(),
+		s.walletUnlock(), s.walletLock(), s.walletPasswd(), s.walletAddChain(), s.walletAddAccount(), s.walletBackup(), s.walletCheck(), s.walletRepair(), s.walletDescriptor(),
 		s.walletGap(), s.walletRescan())
 }
 
@@ -127,7 +127,8 @@ const walletRestoreHelp = `Make a wallet of words that exist. Payments are looke
   lamina wallet restore main --chain dev --birthday 2026-01-31
   lamina wallet restore main --chain dev --words-file words.txt --password-file pw
 
-The file holds the words in one line, or is one that --words-to wrote.`
+The file holds the words in one line, or is one that --words-to wrote. Three accounts are looked
+for; while the last of them is used, wallet unlock and wallet addaccount --count 0 add the next.`
 
 func (s *session) walletRestore() *cobra.Command {
 	var f newWalletFlags
@@ -191,7 +192,10 @@ const walletWatchHelp = `Make a wallet that shows money and cannot spend it, of 
   lamina wallet watch shop --chain dev keys.txt
   lamina wallet descriptor --wallet main | lamina wallet watch shop --chain dev -
 
-The file has one key or descriptor a line.`
+The file has one key or descriptor a line. A wallet that several share is one line such as
+wsh(sortedmulti(2,KEY,KEY,KEY)) or tr(KEY,sortedmulti_a(2,KEY,KEY)), where each owner's KEY is what
+wallet descriptor prints there within the brackets of wpkh(). Plan its payments with psbt create,
+let the owners sign with psbt sign, and send with psbt finalize --send.`
 
 func (s *session) walletWatch() *cobra.Command {
 	var f newWalletFlags

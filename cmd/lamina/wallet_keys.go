@@ -143,6 +143,34 @@ func (s *session) walletAddChain() *cobra.Command {
 	return c
 }
 
+const walletAddAccountHelp = `Give a wallet further accounts of every kind, on each of its chains. What was paid to them
+is looked for from the wallet's birthday on. With --count 0 one is added if the last one is
+used, as may be after wallet restore, which looks for three; wallet unlock does the same.
+
+  lamina wallet addaccount main
+  lamina wallet addaccount --count 0 --password-file pw`
+
+func (s *session) walletAddAccount() *cobra.Command {
+	var f purseFlags
+	var password secretFlags
+	var count uint32
+	c := s.onWallet("addaccount", "give a wallet further accounts", walletAddAccountHelp, &f, func(ctx context.Context, d *desk) error {
+		given, err := s.secret(ctx, &password, "password of wallet "+d.of.Name, false)
+		if err != nil {
+			return err
+		}
+		defer given.Wipe()
+		w, err := d.AddAccounts(ctx, d.of.Name, given, count)
+		if err != nil {
+			return err
+		}
+		return d.showWallet(ctx, w)
+	})
+	password.add(c.Flags(), "password")
+	c.Flags().Uint32Var(&count, "count", 1, "how many, 20 in all at most (0: one, if the last is used)")
+	return c
+}
+
 const walletBackupHelp = `Show a wallet's words once more, to be written down.
 
   lamina wallet backup main
@@ -249,6 +277,9 @@ func (s *session) onPurse(use, short, long string, args cobra.PositionalArgs, f 
 		return s.atDesk(c.Context(), f, what, func(ctx context.Context, d *desk) error { return do(ctx, d, args) })
 	}}
 	f.add(c, what)
+	if what == wantMoney {
+		s.allowBloom(c)
+	}
 	return c
 }
 

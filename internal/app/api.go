@@ -52,7 +52,9 @@ type Trust struct {
 	FilterSource string `json:"filter_source"` // what blocks are looked through with, in words; empty: nothing yet
 	// Sampled is the height up to which the chain is known by a sampled proof only (protocol.md 10.1); 0: all headers were verified.
 	Sampled int32 `json:"sampled,omitempty"`
-	Offline bool  `json:"offline"` // nothing is asked of the network: the answer is as of the last run
+	// SampledBits: a history of which less than half the work was done after some point passes with a chance of at most 2^-SampledBits.
+	SampledBits int  `json:"sampled_security,omitempty"`
+	Offline     bool `json:"offline"` // nothing is asked of the network: the answer is as of the last run
 }
 
 // Secret is a password, words or a passphrase. It prints as a placeholder; convert it to

@@ -19,11 +19,15 @@ type LocalOptions struct {
 	Chains []*chains.Params
 	// Peers by chain: host:port, kept connected. For a chain without any, peers are sought; the
 	// error is ErrNoPeers if it has no seeds to find any by.
-	Peers   map[string][]string
-	Proxy   string // host:port of a SOCKS5 proxy for all connections; empty: none
-	Agent   string // user agent, such as "/Lamina:0.1.0/"
-	Offline bool   // asks nothing of the network
-	Log     *slog.Logger
+	Peers map[string][]string
+	Proxy string // host:port of a SOCKS5 proxy for all connections; empty: none
+	Agent string // user agent, such as "/Lamina:0.1.0/"
+	// AllowBloom names chains whose peers may be told Bloom filters, and so the wallets'
+	// addresses, where none serves compact ones: the user has agreed.
+	AllowBloom []string
+	Offline    bool   // asks nothing of the network
+	Verify     Verify // how much of layers' histories; what is not as begun wants the network
+	Log        *slog.Logger
 	// Cost of unlocking new key files; zero: what takes this machine about half a second.
 	Cost keystore.Cost
 	// Clock gives the time; nil: time.Now.

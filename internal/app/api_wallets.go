@@ -16,10 +16,15 @@ type Wallets interface {
 	// error with CodeWords; CheckWords says which.
 	RestoreWallet(ctx context.Context, n NewWallet, words, passphrase Secret) (Wallet, error)
 	// WatchWallet makes a wallet that cannot sign, of extended public keys or of descriptors
-	// of one key (pkh, sh(wpkh), wpkh, tr), all of one chain.
+	// of one key (pkh, sh(wpkh), wpkh, tr) or of several (wsh, sh(wsh) or tr with a multisig),
+	// all of one chain.
 	WatchWallet(ctx context.Context, n NewWallet, keys []string) (Wallet, error)
 	// AddChains gives a wallet accounts on further chains.
 	AddChains(ctx context.Context, wallet string, password Secret, chains []string) (Wallet, error)
+	// AddAccounts gives a wallet count further accounts of every kind on each of its chains, at
+	// most 20 in all. What was paid to them is looked for from the wallet's birthday on. A count
+	// of 0 adds what restoring wants: accounts until the last of them is not used.
+	AddAccounts(ctx context.Context, wallet string, password Secret, count uint32) (Wallet, error)
 	// Descriptors returns the wallet's output descriptors on a chain, with checksums. They
 	// show its whole history there to whoever has them, and cannot spend.
 	Descriptors(ctx context.Context, in Purse) ([]string, error)

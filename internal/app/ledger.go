@@ -28,7 +28,7 @@ type ledger struct {
 	ended   chan struct{}                 // closed when the loop is over
 	shown   atomic.Pointer[chainSnapshot] // what the loop has told last
 
-	machine *syncer.Machine
+	machine machine
 	purses  []*purse
 	first   int32              // lowest block that the machine looks at; 0: headers only
 	scanned spv.Block          // what the machine has told last
@@ -52,6 +52,7 @@ type chainSnapshot struct {
 	report  p2p.Report
 	scanned spv.Block
 	eta     time.Duration // 0: not known
+	sampled *Sampled
 }
 
 // wake has a loop look at what it is asked. It travels as an input, and may be lost when
@@ -66,7 +67,9 @@ func (l *ledger) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 	l.answer()
 	if _, only := in.(wake); !only {
 		out = l.machine.Step(now, in)
-		l.gaugeWaiting(in, out)
+		if !l.sampling {
+			l.gaugeWaiting(in, out)
+		}
 	}
 	l.seeFees(in)
 	out = append(out, l.fetch.step(now, in)...)
@@ -154,10 +157,13 @@ func (l *ledger) once(ctx context.Context) error {
 	}
 	l.fetch.restart()
 	l.fees.restart()
+	if l.offline { // nobody else will say how far the chain is
+		l.tell(p2p.Report{})
+	}
 	l.answer() // what the last run was asked when it ended
 	l.cfg.Sink, l.cfg.Relay = l.sink, l.first > 0
 	if l.cfg.Seek != nil && l.first > 0 {
-		l.cfg.Seek.Want |= wire.SFNodeCF
+		l.cfg.Seek.Want |= l.wanted()
 	}
 	if l.params.Address.HRP != "" {
 		l.cfg.Services = wire.SFNodeWitness // some nodes ask others for transactions without witnesses, which are invalid
@@ -170,7 +176,6 @@ func (l *ledger) once(ctx context.Context) error {
 
 // drive is p2p.Run without a network.
 func (l *ledger) drive(ctx context.Context) error {
-	l.tell(p2p.Report{})
 	for {
 		select {
 		case <-ctx.Done():
@@ -198,8 +203,10 @@ func (l *ledger) begin() error {
 		return err
 	}
 	cfg := syncer.Config{Tree: l.tree, Salt: salt}
-	if err := l.placeAll(false); err != nil {
-		return err
+	if !l.sampling { // else it is not known yet where the chain will begin
+		if err := l.placeAll(false); err != nil {
+			return err
+		}
 	}
 	l.first, l.queue, l.peers, l.scanned = 0, nil, map[spv.Hash]int{}, spv.Block{Height: -1}
 	for _, p := range l.purses {
@@ -208,9 +215,15 @@ func (l *ledger) begin() error {
 		}
 	}
 	if l.first > 0 {
-		cfg.Scan = &syncer.Scan{From: l.first, Layered: l.params.Kind.Layered(), Filters: l.chain, Headers: l.chain, Relay: true}
+		scan, err := l.scanFrom(l.first)
+		if err != nil {
+			return err
+		}
+		cfg.Scan = scan
 	}
-	l.machine = syncer.NewWith(cfg)
+	if l.machine = syncer.NewWith(cfg); l.sampling {
+		l.machine = l.newMachine()
+	}
 	return l.watchAll()
 }
 
@@ -267,10 +280,12 @@ func (l *ledger) watchAll() error {
 
 // tell publishes how far the chain is, and sees whether new purses can begin by now.
 func (l *ledger) tell(r p2p.Report) {
-	s := &chainSnapshot{status: l.machine.Status(), report: r, scanned: l.scanned}
+	s := &chainSnapshot{status: l.machine.Status(), report: r, scanned: l.scanned, sampled: l.chain.Sampled()}
 	l.follow(&s.status)
-	l.gaugeMoves(&s.status)
-	l.seeProofs(&s.status)
+	if !l.sampling { // else the tree is of genesis alone
+		l.gaugeMoves(&s.status)
+		l.seeProofs(&s.status)
+	}
 	s.eta = l.pace.eta(l.clock(), s.status.Share())
 	old := l.shown.Swap(s)
 	if old == nil || old.status.Tip != s.status.Tip || old.status.Stage != s.status.Stage || old.status.Synced != s.status.Synced ||
@@ -279,7 +294,9 @@ func (l *ledger) tell(r p2p.Report) {
 		l.feed.send(Event{Kind: EventSync, Time: l.clock(), Chain: &state})
 		l.deals.wake() // not before the layers' view of their L1 is as new
 	}
-	if !l.offline && slices.ContainsFunc(l.purses, func(p *purse) bool { return !p.placed() }) {
+	if l.sampling {
+		l.leaveSampler()
+	} else if !l.offline && slices.ContainsFunc(l.purses, func(p *purse) bool { return !p.placed() }) {
 		before := l.unplaced()
 		if err := l.placeAll(s.status.Synced); err != nil {
 			l.cfg.Log.Error("birthday", "error", err)

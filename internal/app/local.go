@@ -53,13 +53,16 @@ func (a *App) OpenLocal(o LocalOptions) (*Local, error) {
 	if o.Clock == nil {
 		o.Clock = a.clock
 	}
+	if o.Offline && o.Verify != VerifyAsBegun {
+		return nil, Coded(CodeInvalid, "verify %q while offline: it wants the network", string(o.Verify))
+	}
 	if o.Offline { // peers that nobody dials, lest some are sought
 		o.Peers = map[string][]string{}
 		for _, p := range o.Chains {
 			o.Peers[p.Name] = []string{"offline"}
 		}
 	}
-	f := Follow{Chains: o.Chains, Peers: o.Peers, DataDir: o.DataDir, Agent: o.Agent, Proxy: o.Proxy, Log: o.Log}
+	f := Follow{Chains: o.Chains, Peers: o.Peers, DataDir: o.DataDir, Agent: o.Agent, Proxy: o.Proxy, Verify: o.Verify, AllowBloom: o.AllowBloom, Log: o.Log, Clock: o.Clock}
 	if err := f.check(); err != nil {
 		return nil, err
 	}

@@ -60,6 +60,8 @@ func (l *Local) request(c *ledger, p *purse, pay *Payment, kept *planned) (r wal
 	}
 	if len(pay.Accounts) > 0 {
 		r.Accounts = pay.Accounts
+	} else if r.Coins == nil {
+		r.Accounts = watched(p)
 	}
 	if !pay.NoLock {
 		r.LockHeight = c.lockHeight()
@@ -76,6 +78,17 @@ func (l *Local) request(c *ledger, p *purse, pay *Payment, kept *planned) (r wal
 	}
 	r.Change = changeAccount(p, &r)
 	return r, nil
+}
+
+// watched returns all accounts of a purse that cannot sign for any, as its drafts are for others to sign; else nil.
+func watched(p *purse) (all []int) {
+	for i, a := range p.chain.Accounts() {
+		if !a.WatchOnly {
+			return nil
+		}
+		all = append(all, i)
+	}
+	return all
 }
 
 // recipient reads one output to make, and its address.
@@ -120,7 +133,7 @@ func changeAccount(p *purse, r *wallet.Request) int {
 	}
 	for _, kind := range append(kinds, receiving...) {
 		for i, a := range accounts {
-			if kindOf(a.Purpose) == kind && (r.Accounts == nil && !a.WatchOnly || slices.Contains(r.Accounts, i)) {
+			if a.Kind() == kind && (r.Accounts == nil && !a.WatchOnly || slices.Contains(r.Accounts, i)) {
 				return i
 			}
 		}

@@ -13,8 +13,8 @@ import (
 // longestIdle bounds how long a wallet may stay unlocked without use.
 const longestIdle = 24 * time.Hour
 
-// Unlock lets a wallet sign without a password.
-func (l *Local) Unlock(_ context.Context, name string, password Secret, idle time.Duration) (Wallet, error) {
+// Unlock lets a wallet sign without a password. A wallet of several accounts gets one more if the last is used.
+func (l *Local) Unlock(ctx context.Context, name string, password Secret, idle time.Duration) (Wallet, error) {
 	if idle <= 0 || idle > longestIdle {
 		return Wallet{}, Coded(CodeInvalid, "unlock for %s: want more than 0 and at most %s", idle, longestIdle)
 	}
@@ -27,6 +27,7 @@ func (l *Local) Unlock(_ context.Context, name string, password Secret, idle tim
 		return Wallet{}, err
 	}
 	if keys != nil { // not of a watch-only wallet, which is verified by this
+		l.discover(ctx, w, keys, password)
 		l.vaults.mu.Lock()
 		w.endSession()
 		if l.ctx.Err() != nil {

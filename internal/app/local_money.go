@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"slices"
 
-	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/syncer"
 	"github.com/layeredpow/lamina/wallet"
@@ -46,7 +45,7 @@ func (l *Local) Balances(ctx context.Context, name string) (out []Balance, err e
 func (l *Local) Accounts(ctx context.Context, in Purse) ([]Account, error) {
 	return within(ctx, l, in, func(c *ledger, p *purse) (out []Account, err error) {
 		for i, a := range p.chain.Accounts() {
-			out = append(out, Account{Number: i, Kind: kindOf(a.Purpose).String(), Key: a.Key.Encode(netOf(c.params)), WatchOnly: a.WatchOnly})
+			out = append(out, Account{Number: i, Kind: a.Kind().String(), Key: keyOf(c.params, &a), WatchOnly: a.WatchOnly})
 			if a.Path != nil {
 				out[i].Path = a.Path.String()
 			}
@@ -60,23 +59,16 @@ func (l *Local) Accounts(ctx context.Context, in Purse) ([]Account, error) {
 	})
 }
 
-// kindOf returns the kind of the addresses of a purpose.
-func kindOf(purpose uint32) address.Kind {
-	switch purpose {
-	case keystore.PurposeLegacy:
-		return address.P2PKH
-	case keystore.PurposeNested:
-		return address.Nested
-	case keystore.PurposeSegwit:
-		return address.P2WPKH
-	case keystore.PurposeTaproot:
-		return address.P2TR
+// keyOf returns an account's extended public key, or the descriptor of one that is shared.
+func keyOf(p *chains.Params, a *wallet.Account) string {
+	if a.Shared != nil {
+		return a.Shared.String()
 	}
-	return address.Other
+	return a.Key.Encode(netOf(p))
 }
 
 // receiving is the kinds of addresses, the one that is given out where nothing is said first.
-var receiving = []address.Kind{address.P2WPKH, address.P2TR, address.Nested, address.P2PKH}
+var receiving = []address.Kind{address.P2WPKH, address.P2TR, address.Nested, address.P2PKH, address.P2WSH, address.P2SH}
 
 // accountFor finds the account whose addresses are asked for: P2WPKH if nothing is said
 // and the chain has it, as every payer can pay there.
@@ -89,7 +81,7 @@ func accountFor(p *purse, r ReceiveRequest) (int, error) {
 		return *r.Account, nil
 	}
 	for _, kind := range receiving {
-		at := slices.IndexFunc(accounts, func(a wallet.Account) bool { return kindOf(a.Purpose) == kind })
+		at := slices.IndexFunc(accounts, func(a wallet.Account) bool { return a.Kind() == kind })
 		if at >= 0 && (r.Kind == "" || r.Kind == kind.String()) {
 			return at, nil
 		}

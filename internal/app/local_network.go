@@ -26,8 +26,8 @@ func (l *ledger) trust(scanned spv.Block) Trust {
 	t := Trust{Tip: s.status.Tip, TipTime: time.Unix(int64(s.status.TipTime), 0).UTC(), Scanned: scanned, Offline: l.offline,
 		Synced: s.status.Synced, Peers: s.status.Peers}
 	t.Age = max(0, int64(l.clock().Sub(t.TipTime)/time.Second))
-	if sampled := l.chain.Sampled(); sampled != nil {
-		t.Sampled = sampled.To.Height
+	if s.sampled != nil {
+		t.Sampled, t.SampledBits = s.sampled.To.Height, s.sampled.Security
 	}
 	if s.status.Rung != syncer.NoRung {
 		t.FilterSource = s.status.Source()

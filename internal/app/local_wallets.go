@@ -127,7 +127,7 @@ func (l *Local) seal(ctx context.Context, n NewWallet, words *keystore.Words, pa
 	if n.Accounts > mostAccounts {
 		return nil, Coded(CodeInvalid, "accounts: %d, want at most %d", n.Accounts, mostAccounts)
 	}
-	if err := l.addAccounts(&profile, keys, n.Chains, n.Accounts); err != nil {
+	if err := l.addChains(&profile, keys, n.Chains, n.Accounts); err != nil {
 		return nil, err
 	}
 	w, err := l.store(ctx, n, keystore.Contents{Profile: profile, Words: words, Seed: seed})
@@ -143,19 +143,28 @@ const (
 	mostAccounts     = 20
 )
 
-// addAccounts derives the first accounts of every kind that a chain has, for chains that are new: all with number 0 first.
-func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, names []string, count uint32) error {
+// addChains derives the first accounts of every kind that a chain has, for chains that are new: all with number 0 first.
+func (l *Local) addChains(profile *keystore.Profile, keys *keystore.Keyring, names []string, count uint32) error {
 	for _, name := range names {
-		p, err := l.set.Get(name)
-		if err != nil {
-			return &Error{CodeMissing, err}
-		}
 		if slices.Contains(chainsOf(profile), name) {
 			continue
 		}
-		for i := range count * uint32(len(p.Keys.Purposes)) {
-			purpose := p.Keys.Purposes[i%uint32(len(p.Keys.Purposes))]
-			path, err := keystore.AccountPath(purpose, netOf(p), i/uint32(len(p.Keys.Purposes)))
+		if err := l.addAccounts(profile, keys, name, 0, count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addAccounts derives the accounts of every kind that a chain has, with numbers from one on and below another.
+func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, chain string, from, below uint32) error {
+	p, err := l.set.Get(chain)
+	if err != nil {
+		return &Error{CodeMissing, err}
+	}
+	for number := from; number < below; number++ {
+		for _, purpose := range p.Keys.Purposes {
+			path, err := keystore.AccountPath(purpose, netOf(p), number)
 			if err != nil {
 				return err
 			}
@@ -163,7 +172,7 @@ func (l *Local) addAccounts(profile *keystore.Profile, keys *keystore.Keyring, n
 			if err != nil {
 				return err
 			}
-			profile.Accounts = append(profile.Accounts, keystore.Account{Chain: name, Path: path, Key: key})
+			profile.Accounts = append(profile.Accounts, keystore.Account{Chain: chain, Path: path, Key: key})
 		}
 	}
 	return nil
@@ -305,7 +314,7 @@ func (l *Local) AddChains(_ context.Context, name string, password Secret, names
 	}
 	w.work.Lock()
 	defer w.work.Unlock()
-	err = w.file.Update(password, false, func(p *keystore.Profile) error { return l.addAccounts(p, keys, names, accountsIn(p)) })
+	err = w.file.Update(password, false, func(p *keystore.Profile) error { return l.addChains(p, keys, names, accountsIn(p)) })
 	if err != nil {
 		return Wallet{}, err
 	}

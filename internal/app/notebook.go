@@ -19,6 +19,7 @@ const (
 	placeRecord = 'p' // where the scan began, and for what birthday
 	redoRecord  = 'r' // from where blocks are to be looked through again
 	sendRecord  = 's' // what was sent under an idempotency key
+	rowsRecord  = 'a' // how many rows of addresses the scan looks for
 )
 
 // notebook keeps a wallet's records on disk and, among them, some of the facade's own, so
@@ -27,6 +28,7 @@ type notebook struct {
 	disk  wallet.Log
 	place placed
 	redo  int32                // 0: nothing
+	rows  int                  // of addresses that the scan looks for; 0: not noted
 	sent  map[[32]byte]receipt // by the idempotency key's hash
 	with  []wallet.Record      // to be written with the wallet's next records
 	// broken is the first error of the disk. What it has of the last records is not known
@@ -60,6 +62,8 @@ func (b *notebook) Load(f func(key, value []byte) error) error {
 			b.place = placed{int32(le.Uint32(value)), int64(le.Uint64(value[4:]))}
 		case len(key) == 2 && key[1] == redoRecord && len(value) == 4:
 			b.redo = int32(le.Uint32(value))
+		case len(key) == 2 && key[1] == rowsRecord && len(value) == 4:
+			b.rows = int(le.Uint32(value))
 		case len(key) == 34 && key[1] == sendRecord && len(value) == 64:
 			b.sent[[32]byte(key[2:])] = receipt{[32]byte(value), spv.Hash(value[32:])}
 		default:
@@ -114,6 +118,20 @@ func (b *notebook) setRedo(from int32) {
 		value = binary.LittleEndian.AppendUint32(nil, uint32(from))
 	}
 	b.add([]byte{ownRecord, redoRecord}, value, func(b *notebook) { b.redo = from })
+}
+
+// widen notes how many rows of addresses there are. What is scanned of further ones begins at the beginning: that is on
+// disk with their number, so that a crash at any moment leaves no payment to them unseen.
+func (b *notebook) widen(rows int) error {
+	if rows == b.rows {
+		return nil
+	}
+	defer b.drop()
+	if b.rows > 0 && rows > b.rows && b.place.first > 0 {
+		b.setRedo(b.place.first)
+	}
+	b.add([]byte{ownRecord, rowsRecord}, binary.LittleEndian.AppendUint32(nil, uint32(rows)), func(b *notebook) { b.rows = rows })
+	return b.flush()
 }
 
 func (b *notebook) setSent(key string, r receipt) {

@@ -30,6 +30,9 @@ func openPurse(log wallet.Log, p *chains.Params, name string, birthday int64, ac
 	if err != nil {
 		return nil, fmt.Errorf("wallet %s on %s: %w", name, p.Name, err)
 	}
+	if err := book.widen(len(accounts)); err != nil {
+		return nil, fmt.Errorf("wallet %s on %s: %w", name, p.Name, err)
+	}
 	return &purse{Purse: Purse{name, p.Name}, chain: chain, book: book, birthday: birthday, outbox: map[spv.Hash]bool{}}, nil
 }
 
@@ -141,6 +144,16 @@ func (p *purse) deepen(f syncer.Found) ([][]byte, error) {
 	}
 	p.chain = chain
 	return chain.Scripts(), nil
+}
+
+// widen takes further accounts in: what was paid to them is looked for from the beginning, once the machine begins anew.
+func (p *purse) widen(accounts []wallet.Account) error {
+	chain, err := wallet.Open(p.chain.Params(), accounts, p.book)
+	if err != nil {
+		return err
+	}
+	p.chain, p.rows = chain, 0
+	return p.book.widen(len(accounts))
 }
 
 // mail returns what to tell the machine about transactions whose state may be another:

@@ -98,7 +98,8 @@ func (l *ledger) headerLegs(list *legs, at spv.Block) bool {
 		return false
 	}
 	tip := l.tree.Tip()
-	list.add("header", LegChecked, "header %s is on the best chain, which was checked from genesis on; the tip is %s", at, tip)
+	list.add("header", LegChecked, "header %s is on the best chain, which was checked from %s on; the tip is %s", at, l.checkedFrom(), tip)
+	l.historyLeg(list)
 	var work uint256.Int
 	for from := at.Height; from <= tip.Height; from += sightingsRead {
 		headers, err := l.chain.Headers(from, min(sightingsRead, tip.Height-from+1))
@@ -115,6 +116,22 @@ func (l *ledger) headerLegs(list *legs, at spv.Block) bool {
 	}
 	list.add("work", LegChecked, "%d blocks with %.3g expected hashes, the payment's own included", tip.Height-at.Height+1, work.Float64())
 	return true
+}
+
+// checkedFrom names the lowest block from which on every header was checked.
+func (l *ledger) checkedFrom() string {
+	if s := l.chain.Sampled(); s != nil {
+		return fmt.Sprintf("block %d", s.To.Height+1)
+	}
+	return "genesis"
+}
+
+// historyLeg says what is not known of a chain that began by a sampled proof.
+func (l *ledger) historyLeg(list *legs) {
+	if s := l.chain.Sampled(); s != nil {
+		list.add("history", LegMissing, "up to block %d it was not checked one by one, but sampled: a history of which less than half of the work was done "+
+			"after some point passes with a chance of at most 2^-%d. --verify all checks all", s.To.Height, s.Security)
+	}
 }
 
 // sealLegs are about the merged-mining proofs and the L1 blocks that they build on.
@@ -252,8 +269,9 @@ func (l *Local) BalanceEvidence(ctx context.Context, in Purse) (Evidence, error)
 		var list legs
 		t := c.trustOf(p)
 		if t.Tip.Height >= 0 {
-			list.add("header", LegChecked, "the chain was checked from genesis to %s", c.tree.Tip())
+			list.add("header", LegChecked, "the chain was checked from %s to %s", c.checkedFrom(), c.tree.Tip())
 		}
+		c.historyLeg(&list)
 		if t.Scanned == c.tree.Tip() {
 			list.add("scan", LegChecked, "every block from %d on was looked through, to the tip", p.book.place.first)
 		} else {
@@ -276,6 +294,8 @@ func (l *ledger) filtersLeg(list *legs) {
 		list.add("filter", LegMissing, "peers dispute the filters of %d blocks; those were looked through whole", max(s.Disputed, len(l.gauge.empty)))
 	case s.Rung == syncer.NoRung:
 		list.add("filter", LegMissing, "not known yet what blocks are looked through with")
+	case s.Rung == syncer.Bloomed:
+		list.add("filter", LegMissing, "%s: peers that agree could hide payments", s.Source())
 	case s.Rung == syncer.Compared && s.FilterPeers < 2:
 		list.add("filter", LegMissing, "%s, of which there are %d: a peer could hide payments", s.Rung, s.FilterPeers)
 	default:

@@ -29,19 +29,8 @@ func (s *settlement) guardedLocked(chain spv.Hash) (out []guarded, err error) {
 		}
 		out = append(out, guarded{leg.Script, w.Refunds, "the leg of a swap"})
 	}
-	for id, side := range s.on {
-		if side.ledger.params.Peg == nil || side.ledger.apex.NetID() != chain {
-			continue
-		}
-		states, err := s.book.Deposits(id)
-		if err != nil {
-			return nil, err
-		}
-		for i := range states {
-			if states[i].Back != nil {
-				out = append(out, guarded{states[i].Script, states[i].Back.Refunds, "a refundable deposit"})
-			}
-		}
+	for script, refunds := range s.book.Refunds(chain) {
+		out = append(out, guarded{[]byte(script), refunds, "a refundable deposit"})
 	}
 	return out, nil
 }

@@ -15,6 +15,7 @@ import (
 // dead until the next start.
 type mortal struct {
 	mu     sync.Mutex
+	seed   uint64
 	rng    *rand.Rand
 	every  int // one write in so many, about; 0: none
 	dead   bool
@@ -43,9 +44,56 @@ func (l mortalLog) Write(records []wallet.Record) error {
 	return errKilled
 }
 
-// live begins a new life if the last one is over.
-func (s *settler) live(m *mortal) {
+// doomed is a wallet on a mortal disk.
+type doomed struct {
+	*settler
+	m *mortal
+}
+
+func (w *devStack) doomed(name, words string) *doomed {
+	w.t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	d := &doomed{m: &mortal{seed: seed, rng: rand.New(rand.NewPCG(seed, 0))}}
+	d.settler = &settler{w: w, name: name, o: LocalOptions{DataDir: w.t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/",
+		Log: w.log, Cost: leastCost}}
+	d.o.between = func(log wallet.Log) wallet.Log { return mortalLog{log, d.m} }
+	d.open()
+	w.t.Cleanup(func() {
+		_ = d.Local.Close()
+		if w.t.Failed() {
+			w.t.Logf("%s: seed %d", name, seed)
+		}
+	})
+	d.restore(words)
+	return d
+}
+
+// begin has the disk die at one write in so many.
+func (m *mortal) begin(every int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.every = every
+}
+
+// until lives, again and again, until something is done.
+func (s *doomed) until(what string, done func() (bool, error)) {
 	s.w.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		s.live()
+		ok, err := done()
+		if ok && err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			s.w.t.Fatalf("%s: seed %d: never came: %s: %v", s.name, s.m.seed, what, err)
+		}
+	}
+}
+
+// live begins a new life if the last one is over.
+func (s *doomed) live() {
+	s.w.t.Helper()
+	m := s.m
 	m.mu.Lock()
 	dead := m.dead
 	m.mu.Unlock()
@@ -63,37 +111,12 @@ func (s *settler) live(m *mortal) {
 // lost.
 func TestSettleKilled(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	defer func() {
-		if t.Failed() {
-			t.Logf("seed %d", seed)
-		}
-	}()
-	m := &mortal{rng: rand.New(rand.NewPCG(seed, 0))}
 	w := newDevStack(t, "dev-native")
-	s := &settler{w: w, name: "ann", o: LocalOptions{DataDir: t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/", Log: w.log, Cost: leastCost}}
-	s.o.between = func(log wallet.Log) wallet.Log { return mortalLog{log, m} }
-	s.open()
-	t.Cleanup(func() { _ = s.Local.Close() })
-	s.restore(testWords)
+	s := w.doomed("ann", testWords)
 	s.fund("dev", 2)
-	m.mu.Lock()
-	m.every = 4
-	m.mu.Unlock()
+	s.m.begin(4)
 	ctx := context.Background()
-	until := func(what string, done func() (bool, error)) {
-		t.Helper()
-		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-			s.live(m)
-			ok, err := done()
-			if ok && err == nil {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatalf("seed %d: never came: %s: %v", seed, what, err)
-			}
-		}
-	}
+	until, seed := s.until, s.m.seed
 	send := func(what string, draft func() (SettleDraft, error)) (sent Sent) {
 		t.Helper()
 		until(what, func() (bool, error) {
@@ -147,9 +170,9 @@ func TestSettleKilled(t *testing.T) {
 		}
 		return n == 1, nil
 	})
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.deaths < 3 {
-		t.Logf("seed %d: died %d times only", seed, m.deaths)
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.m.deaths < 3 {
+		t.Logf("seed %d: died %d times only", seed, s.m.deaths)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/syncer"
 	"github.com/layeredpow/lamina/wallet/settle"
 )
 
@@ -47,6 +49,26 @@ func (l *Local) settleAll() {
 	}
 	for c, txs := range want {
 		c.post(func() { c.settleSend(txs) })
+	}
+	l.settleAsk()
+}
+
+// settleAsk asks the settlers of layers to sweep refundable deposits.
+func (l *Local) settleAsk() {
+	for _, s := range l.deals.all() {
+		s.mu.Lock()
+		asks, err := s.book.Asks()
+		for _, ask := range asks {
+			if side := s.on[ask.NetID]; side != nil {
+				side.ledger.post(func() {
+					side.ledger.queue = append(side.ledger.queue, syncer.Tell{Message: &msg.SweepAsk{SweepAsk: *ask}})
+				})
+			}
+		}
+		s.mu.Unlock()
+		if err != nil {
+			l.options.Log.Warn("settlers are not asked", "wallet", s.wallet, "error", err)
+		}
 	}
 }
 

@@ -62,6 +62,11 @@ func (l *Local) assetShown(chain spv.Hash, form swap.Form, amount int64) Asset {
 			a.Chain = p.Name
 		}
 	}
+	for _, c := range l.ledgers { // private networks may share a genesis block with one that nobody follows
+		if c.params.NetID() == chain {
+			a.Chain = c.params.Name
+		}
+	}
 	return a
 }
 
@@ -159,7 +164,8 @@ func (s *settlement) expiries(first, second *ledger, r *settle.SwapRequest) erro
 	}
 	t1 := t2 + margin
 	if !shared {
-		t1 = math.Ceil((t2*per2*skew+margin*swap.MarginSpacing)*skew/per1) + 1
+		// While the parties agree and fund, the first chain may move and the second not: that eats into the margin.
+		t1 = math.Ceil((t2*per2*skew+margin*swap.MarginSpacing)*skew/per1) + 1 + 2*float64(one.Takes)
 	}
 	if r.T2 == 0 {
 		r.T2 = uint32(float64(tip2.Height) + t2)

@@ -207,9 +207,6 @@ func trim(text []byte, n int) []byte {
 	return text
 }
 
-// mostSwaps is up to which number a swap is looked for by its keys.
-const mostSwaps = 200
-
 // RestoreSwap takes a swap up whose record was lost.
 func (l *Local) RestoreSwap(ctx context.Context, r SwapRestore) (Swap, error) {
 	s, err := l.settlementOf(r.Wallet)
@@ -238,7 +235,6 @@ func (l *Local) RestoreSwap(ctx context.Context, r SwapRestore) (Swap, error) {
 }
 
 // restoreLocked finds out on a book of its own which side we are on, before anything is kept.
-
 func (s *settlement) restoreLocked(r *SwapRestore, taker settle.Scripts, keys settle.Keys) (uint32, error) {
 	o, err := swap.DecodeOffer(r.Offer)
 	if err != nil {
@@ -252,7 +248,7 @@ func (s *settlement) restoreLocked(r *SwapRestore, taker settle.Scripts, keys se
 	if err != nil {
 		return 0, err
 	}
-	if _, err := trial.Restore(r.Offer, r.Answer, taker, mostSwaps, keys); err != nil {
+	if _, err := trial.Restore(r.Offer, r.Answer, taker, keys); err != nil {
 		return 0, err
 	}
 	if maker := (trial.Swaps()[0].Role == swap.Initiator) == o.MakerFirst; maker {
@@ -263,5 +259,5 @@ func (s *settlement) restoreLocked(r *SwapRestore, taker settle.Scripts, keys se
 			return 0, err
 		}
 	}
-	return s.book.Restore(r.Offer, r.Answer, taker, mostSwaps, keys)
+	return s.book.Restore(r.Offer, r.Answer, taker, keys)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,12 +26,18 @@ type devStack struct {
 	all   []*chains.Params
 	peers map[string][]string
 	log   *slog.Logger
+	jury  jury // settlers of the node's pegged layers, if there are any
 }
 
 // patience is how long anything in these tests may take.
 const patience = 60 * time.Second
 
 func newDevStack(t testing.TB, layers ...string) *devStack {
+	t.Helper()
+	return newSettledStack(t, nil, layers...)
+}
+
+func newSettledStack(t testing.TB, settlers jury, layers ...string) *devStack {
 	t.Helper()
 	set, err := chains.Load(assets.Chains)
 	if err != nil {
@@ -41,14 +48,14 @@ func newDevStack(t testing.TB, layers ...string) *devStack {
 		t.Fatal(err)
 	}
 	stack.Layers = slices.DeleteFunc(slices.Clone(stack.Layers), func(p *chains.Params) bool { return !slices.Contains(layers, p.Name) })
-	w := &devStack{t: t, all: append([]*chains.Params{stack.L1}, stack.Layers...), peers: map[string][]string{}}
+	w := &devStack{t: t, all: append([]*chains.Params{stack.L1}, stack.Layers...), peers: map[string][]string{}, jury: settlers}
 	var out io.Writer = io.Discard
 	if os.Getenv("LAMINA_TEST_LOG") != "" {
 		out = os.Stderr
 	}
 	w.log = slog.New(slog.NewTextHandler(out, nil))
 	w.stack = stack
-	w.node = w.start()
+	w.node = w.start(settlers)
 	for _, l := range w.node.Loops() {
 		w.peers[l.Params().Name] = []string{l.Address()}
 	}
@@ -60,9 +67,16 @@ func newDevStack(t testing.TB, layers ...string) *devStack {
 }
 
 // start runs a node of the stack that nobody is connected with yet.
-func (w *devStack) start() *node.Node {
+func (w *devStack) start(settlers jury) *node.Node {
 	w.t.Helper()
-	cfg := node.Config{Stack: w.stack, DataDir: w.t.TempDir(), Listen: map[string]string{}, Agent: "/node/", Log: w.log}
+	n, _ := w.run(node.Config{Signers: settlers.on(w.all)})
+	return n
+}
+
+// run runs a node until the test ends, or it is stopped.
+func (w *devStack) run(cfg node.Config) (*node.Node, func()) {
+	w.t.Helper()
+	cfg.Stack, cfg.DataDir, cfg.Listen, cfg.Agent, cfg.Log = w.stack, w.t.TempDir(), map[string]string{}, "/node/", w.log
 	for _, p := range w.all {
 		cfg.Listen[p.Name] = "127.0.0.1:0"
 	}
@@ -73,20 +87,21 @@ func (w *devStack) start() *node.Node {
 	ctx, stop := context.WithCancel(context.Background())
 	end := make(chan error, 1)
 	go func() { end <- n.Run(ctx) }()
-	w.t.Cleanup(func() {
+	over := sync.OnceFunc(func() {
 		stop()
 		if err := <-end; err != nil {
 			w.t.Errorf("the node ended: %v", err)
 		}
 	})
-	return n
+	w.t.Cleanup(over)
+	return n, over
 }
 
 // reorganise has the L1 leave its blocks above a height for a longer branch of empty ones.
 func (w *devStack) reorganise(above int32, blocks int) {
 	w.t.Helper()
 	ctx := context.Background()
-	other := w.start()
+	other := w.start(nil)
 	from, err := w.node.Loop("dev")
 	if err != nil {
 		w.t.Fatal(err)

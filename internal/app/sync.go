@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,11 @@ type Follow struct {
 	// Resolve looks the names of seeds up; nil asks the system.
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	Verify  Verify // how much of layers' histories
-	Log     *slog.Logger
+	// AllowBloom names chains whose peers may be told Bloom filters for wallets.
+	AllowBloom []string
+	// Clock gives the time by which headers are too far in the future; nil: time.Now.
+	Clock func() time.Time
+	Log   *slog.Logger
 }
 
 // Run follows the chains until the context ends, each in a loop of its own. It continues
@@ -119,6 +124,11 @@ func (f *Follow) check() error {
 		}
 		followed[p.Name] = true
 	}
+	for _, name := range f.AllowBloom {
+		if !followed[name] {
+			return fmt.Errorf("bloom filters are allowed on %q, which is not followed", name)
+		}
+	}
 	for _, p := range f.Chains {
 		if p.Kind.Layered() && !followed[p.Parent] {
 			return fmt.Errorf("%s is a layer: its proofs want %s followed beside it", p.Name, p.Parent)
@@ -167,6 +177,10 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	if err != nil {
 		return nil, err
 	}
+	clock := f.Clock
+	if clock == nil {
+		clock = time.Now
+	}
 	log := f.Log.With("chain", p.Name)
 	if cut > 0 {
 		log.Warn("headers file was damaged, the rest is fetched again", "lost", cut)
@@ -177,15 +191,15 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	}
 	if public(p) {
 		// Twice the time that the newest should have taken, in case blocks were slow.
-		chain.KeepProofs(uint32(time.Now().Unix() - 2*store.KeptProofs*int64(p.Spacing())))
+		chain.KeepProofs(uint32(clock().Unix() - 2*store.KeptProofs*int64(p.Spacing())))
 	}
 	tree, err := chain.Tree(rules)
 	if err != nil {
 		return nil, err
 	}
-	c := &followed{params: p, chain: chain, tree: tree, sampling: sampling, inputs: make(chan syncer.Input, 1)}
+	c := &followed{params: p, chain: chain, tree: tree, sampling: sampling, bloom: slices.Contains(f.AllowBloom, p.Name), inputs: make(chan syncer.Input, 1)}
 	c.cfg = p2p.Config{Codec: codecOf(p), Agent: f.Agent, Protocol: p.P2P.Protocol, Peers: f.Peers[p.Name], Log: log,
-		Inputs: c.inputs, Proxy: f.Proxy, V2: p.P2P.V2}
+		Inputs: c.inputs, Proxy: f.Proxy, V2: p.P2P.V2, Clock: clock}
 	if len(c.cfg.Peers) == 0 {
 		if c.cfg.Seek = p2p.SeekOf(p, wire.SFNodeNetwork); c.cfg.Seek != nil {
 			c.cfg.Seek.Resolve = f.Resolve
@@ -201,7 +215,17 @@ func (c *followed) scanFrom(height int32) (*syncer.Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Relay: true}, nil
+	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Relay: true,
+		Bloom: c.bloom}, nil
+}
+
+// wanted returns what peers that are sought for a wallet must serve: where Bloom filters
+// are allowed those that take some will do.
+func (c *followed) wanted() wire.ServiceFlag {
+	if c.bloom {
+		return wire.SFNodeBloom
+	}
+	return wire.SFNodeCF
 }
 
 // public tells whether anybody may run a node of a chain's network.
@@ -219,6 +243,7 @@ type followed struct {
 	l1     *parentView         // of a layer: its L1
 	seek   chan syncer.Input   // and where it is asked for what it does not have
 
+	bloom    bool // its peers may be told Bloom filters
 	sampling bool // it begins by a sampled proof
 	older    bool // a wallet is older than what is held of a chain that began so
 }
@@ -278,7 +303,7 @@ func (c *followed) stray(h spv.Header) []syncer.Input {
 	if c.view == nil {
 		return nil
 	}
-	switch err := c.view.addStray(h, uint32(time.Now().Unix())); {
+	switch err := c.view.addStray(h, uint32(c.cfg.Clock().Unix())); {
 	case err == nil:
 		c.tellLayers()
 	case errors.Is(err, errLoose):

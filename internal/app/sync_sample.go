@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/layeredpow/lamina/internal/p2p"
@@ -44,8 +45,9 @@ func (v Verify) check() error {
 	return fmt.Errorf("verify %q: want %q or %q", string(v), VerifyAll, VerifySample)
 }
 
-// begin brings what is stored of a chain in line with how much is to be verified, and tells whether it is to begin by a sampled proof.
-func (v Verify) begin(chain *store.Chain, p *chains.Params) (sampled bool, err error) {
+// begin brings what is stored of a chain in line with how much is to be verified, and tells whether it is to begin by a sampled proof. A
+// chain that a wallet has looked at from genesis on is verified in full: a sampled start would hide what the wallet knows.
+func (v Verify) begin(disk *store.Store, chain *store.Chain, p *chains.Params, log *slog.Logger) (sampled bool, err error) {
 	switch {
 	case v == VerifyAll:
 		target, _ := spv.ParseTarget(p.Genesis.Bits()) // openChain has seen to it that it is one
@@ -56,11 +58,34 @@ func (v Verify) begin(chain *store.Chain, p *chains.Params) (sampled bool, err e
 	if tip, _ := chain.Tip(); tip.Height > 0 {
 		return false, nil
 	}
-	n, err := chain.Wallets()
-	if err == nil && n > 0 {
-		err = fmt.Errorf("%s: %d wallets look at it from genesis on, which a sampled start would hide: want all verified", p.Name, n)
+	names, err := placedWallets(disk, chain, p.Name)
+	if len(names) > 0 {
+		log.Warn("not begun by a sampled proof: all is verified, because wallets have looked at the chain from genesis on", "wallets", names)
 	}
-	return err == nil, err
+	return err == nil && len(names) == 0, err
+}
+
+// placedWallets names the wallets that have begun to look at a chain. That others have records means nothing: they may have given out an
+// address.
+func placedWallets(disk *store.Store, chain *store.Chain, on string) (names []string, err error) {
+	all, err := chain.Wallets()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range all {
+		records, err := disk.Wallet(on, name)
+		if err != nil {
+			return nil, err
+		}
+		book := &notebook{disk: records}
+		if err := book.Load(func(_, _ []byte) error { return nil }); err != nil {
+			return nil, fmt.Errorf("wallet %s on %s: %w", name, on, err)
+		}
+		if book.place.first > 0 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // newMachine returns what follows the chain from what is stored.
@@ -72,6 +97,14 @@ func (c *followed) newMachine() machine {
 	}
 	return syncer.NewSampler(syncer.SampleConfig{Chain: c.params, Tree: c.tree, L1: c.l1, Ready: c.l1.Synced, Salt: salt,
 		Security: SampleSecurity, Keep: store.KeptProofs})
+}
+
+// leaveSampler ends the run of a Sampler that is done with its beginning: what goes on from there looks for money, too.
+func (l *ledger) leaveSampler() {
+	if s, ok := l.machine.(*syncer.Sampler); ok && s.Begun() {
+		l.sampling = false
+		l.restart()
+	}
 }
 
 // place makes a sampled start durable.

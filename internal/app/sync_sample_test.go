@@ -46,7 +46,7 @@ func TestSampledBirthday(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &ledger{followed: c}
-	l.shown.Store(&chainSnapshot{})
+	l.shown.Store(&chainSnapshot{sampled: c.chain.Sampled()})
 	l.clock = func() time.Time { return time.Unix(base, 0) }
 	if b, ok, err := l.before(base+150*600, true); err != nil || !ok || b.Height <= last.Height || c.older {
 		t.Errorf("a new wallet: below %s, %v, %v", b, ok, err)
@@ -61,20 +61,30 @@ func TestSampledBirthday(t *testing.T) {
 	if c.follow(&status); status.Synced || !strings.Contains(status.Waiting, "--verify all") {
 		t.Errorf("%+v", status)
 	}
-	if trust := l.trust(last); trust.Sampled != last.Height {
+	if trust := l.trust(last); trust.Sampled != last.Height || trust.SampledBits != SampleSecurity {
 		t.Errorf("%+v", trust)
 	}
-	w, err := disk.Wallet(layer.Name, "savings")
-	if err == nil {
-		err = w.Write([]store.Record{{Key: []byte{1}, Value: []byte{1}}})
-	}
-	if err == nil {
-		_, err = VerifyAll.begin(c.chain, layer)
-	}
-	if err != nil || c.chain.Sampled() != nil {
+	if _, err := VerifyAll.begin(disk, c.chain, layer, f.Log); err != nil || c.chain.Sampled() != nil {
 		t.Fatalf("back to genesis: %v", err)
 	}
-	if _, err := VerifySample.begin(c.chain, layer); err == nil || !strings.Contains(err.Error(), "1 wallets look at it from genesis on") {
-		t.Errorf("a sampled start under a wallet: %v", err)
+	w, err := disk.Wallet(layer.Name, "savings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name    string
+		write   func(book *notebook) error
+		sampled bool
+	}{
+		{"no wallet", func(*notebook) error { return nil }, true},
+		{"one that gave out an address", func(b *notebook) error { return b.disk.Write([]store.Record{{Key: []byte{1}, Value: []byte{1}}}) }, true},
+		{"one that looks from genesis on", func(b *notebook) error { b.setPlace(placed{first: 1}); return b.flush() }, false},
+	} {
+		if err := step.write(&notebook{disk: w}); err != nil {
+			t.Fatal(err)
+		}
+		if sampled, err := VerifySample.begin(disk, c.chain, layer, f.Log); err != nil || sampled != step.sampled {
+			t.Errorf("%s: sampled start %v, want %v; %v", step.name, sampled, step.sampled, err)
+		}
 	}
 }

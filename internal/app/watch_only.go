@@ -71,11 +71,11 @@ func descriptorsOf(p *chains.Params, text string) (out []string, err error) {
 	return out, nil
 }
 
-// accountOf returns the account that a descriptor of one key stands for. That it has the
-// same scripts is seen by deriving some of both.
+// accountOf returns the account that a descriptor stands for: of one key, or of several that
+// share its coins. That it has the same scripts is seen by deriving some of both.
 func accountOf(p *chains.Params, text string) (wallet.Account, error) {
 	bad := func(what string) (wallet.Account, error) {
-		return wallet.Account{}, Coded(CodeInvalid, "descriptor: %s: want pkh, sh(wpkh), wpkh or tr of one key that ends in %s", what, branches)
+		return wallet.Account{}, Coded(CodeInvalid, "descriptor: %s: want pkh, sh(wpkh), wpkh or tr of one key, or one that wallets share, with keys that end in %s", what, branches)
 	}
 	d, err := descriptor.Parse(text, netOf(p))
 	if err != nil {
@@ -111,7 +111,8 @@ func accountOf(p *chains.Params, text string) (wallet.Account, error) {
 		}
 		return a, sameScripts(p, a, d)
 	}
-	return bad("of another form")
+	a := wallet.Account{Shared: d, WatchOnly: true}
+	return a, sameScripts(p, a, d)
 }
 
 // sameScripts compares what an account derives with what a descriptor does.

@@ -44,7 +44,7 @@ func TestWatchKeys(t *testing.T) {
 		t.Errorf("xpub: %q, %v; want one for each of %d", all, err, p.Keys.Purposes)
 	}
 	for _, text := range []string{"wpkh(" + xpub + ")", "wpkh(" + xpub + "/*)", "wpkh(" + xpub + "/<1;0>/*)", "wpkh(" + xpub + "/<0;1>/7)",
-		"wsh(multi(1," + xpub + "/<0;1>/*))", "tr(" + xpub + "/<0;1>/*,pk(" + xpub + "/<0;1>/*))"} {
+		"wsh(multi(1," + xpub + "/<0;1>/7))", "sh(multi(1," + xpub + "/<0;1>/*))", "wsh(pk(" + xpub + "/<0;1>/*))", "multi(1," + xpub + "/<0;1>/*)"} {
 		if _, err := accountOf(p, text); err == nil {
 			t.Errorf("%s is taken", text)
 		}

@@ -63,7 +63,7 @@ func (n *Node) template(ctx context.Context, l *Loop, payout []byte) (*template.
 		return nil, err
 	}
 	prev := at.next.Prev
-	r := &template.Request{Chain: l.params, Prev: prev, Median: at.next.MedianTime, Now: unix(), Payout: payout,
+	r := &template.Request{Chain: l.params, Prev: prev, Median: at.next.MedianTime, Now: n.unix(), Payout: payout,
 		Candidates: at.candidates, Extra: []byte(tag)}
 	var ok bool
 	stamp := max(r.Now, r.Median+1)
@@ -104,7 +104,7 @@ func (n *Node) parent(ctx context.Context, payout []byte) (*template.Template, e
 	}
 	prev := n.l1.view.Tip()
 	_, median, _ := n.l1.view.After(prev.Hash, 0)
-	r := &template.Request{Chain: n.l1.params, Prev: prev, Median: median, Now: unix(), Payout: payout, Extra: []byte(tag)}
+	r := &template.Request{Chain: n.l1.params, Prev: prev, Median: median, Now: n.unix(), Payout: payout, Extra: []byte(tag)}
 	var ok bool
 	if r.Bits, _, ok = n.l1.view.After(prev.Hash, max(r.Now, median+1)); !ok {
 		return nil, fmt.Errorf("%s: the bits after block %s are not known", n.l1.params.Name, prev)
@@ -112,4 +112,4 @@ func (n *Node) parent(ctx context.Context, payout []byte) (*template.Template, e
 	return template.Build(r)
 }
 
-func unix() uint32 { return uint32(time.Now().Unix()) }
+func (n *Node) unix() uint32 { return uint32(n.cfg.Clock().Unix()) }

@@ -86,7 +86,7 @@ func (l *Loop) Whisper(ctx context.Context, tx *wire.MsgTx, address string) (str
 	if l.pool == nil {
 		return "", l.headersOnly()
 	}
-	if _, err := l.pool.Test(time.Now(), tx); err != nil {
+	if _, err := l.pool.Test(l.cfg.Clock(), tx); err != nil {
 		return "", err
 	}
 	return l.board.Whisper(ctx, tx, address)

@@ -20,6 +20,8 @@ type Config struct {
 	DataDir string // a folder for each chain is made in it
 	Agent   string // user agent, such as "/Lamina:0.1.0/"
 	Log     *slog.Logger
+	// Clock gives the time of blocks, made and judged; nil: time.Now.
+	Clock func() time.Time
 
 	// Peers are addresses host:port that are kept connected, by chain.
 	Peers map[string][]string

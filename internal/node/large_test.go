@@ -37,21 +37,25 @@ func easyDev(t testing.TB) chains.Stack {
 	return chains.Stack{L1: &p}
 }
 
-// BenchmarkLargeNode builds a chain of 100,000 blocks and 1,000,000 coins and runs a node on
-// it, in a process of its own, that mines a block and teaches a second node the first 2,000.
-// Run it with -benchtime 1x; it takes most of a minute.
+// BenchmarkLargeNode builds chains of up to 100,000 blocks and 1,000,000 coins, named by their coins, and runs a node on
+// each, in a process of its own, that mines a block and teaches a second node the first blocks.
+// Run it with -benchtime 1x; the largest takes most of a minute.
 func BenchmarkLargeNode(b *testing.B) {
 	if dir := os.Getenv(largeMark); dir != "" {
 		largeNode(b, dir)
 		return
 	}
-	const blocks, outputs = 100_000, 10
+	const outputs = 10
 	p := easyDev(b).L1
-	for b.Loop() {
-		dir := b.TempDir()
-		size := buildLarge(b, dir, p, blocks, outputs)
-		measureNode(b, dir)
-		b.ReportMetric(float64(size)/(1<<20), "disk-MiB")
+	for _, blocks := range []int32{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(blocks*outputs), func(b *testing.B) {
+			for b.Loop() {
+				dir := b.TempDir()
+				size := buildLarge(b, dir, p, blocks, outputs)
+				measureNode(b, dir, min(2000, blocks))
+				b.ReportMetric(float64(size)/(1<<20), "disk-MiB")
+			}
+		})
 	}
 }
 
@@ -84,8 +88,8 @@ func TestManyBlocks(t *testing.T) {
 	agree(t, a, b)
 }
 
-// measureNode runs a node on a folder in a process of its own and lets another one sync from it.
-func measureNode(b *testing.B, dir string) {
+// measureNode runs a node on a folder in a process of its own and lets another one sync so many blocks from it.
+func measureNode(b *testing.B, dir string, taught int32) {
 	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkLargeNode$", "-test.benchtime=1x")
 	cmd.Env, cmd.Stderr = append(os.Environ(), largeMark+"="+dir), os.Stderr
 	in, err := cmd.StdinPipe()
@@ -108,7 +112,7 @@ func measureNode(b *testing.B, dir string) {
 	s := easyDev(b)
 	other := start(b, Config{Stack: s, Peers: map[string][]string{s.L1.Name: {after("address: ")}}})
 	l := other.loop(s.L1.Name)
-	await(b, "2,000 blocks taught", func() bool { return l.View().Tip().Height >= 2000 }, l)
+	await(b, "blocks taught", func() bool { return l.View().Tip().Height >= taught }, l)
 	other.halt()
 	check(b, in.Close())
 	var opened, rss, peak, anon int64

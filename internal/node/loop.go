@@ -57,11 +57,11 @@ type Loop struct {
 
 	// Of the loop alone.
 	tip     spv.Block
-	stirred bool                              // headers or blocks came since stir was last called
-	stir    func()                            // called when they have
-	moved   func()                            // called when the tip has moved, and when the chain has caught up
-	fault   func(error)                       // called when chain or disk have failed
-	settle  func(syncer.Peer, *msg.SettleSig) // called with the signatures of batches that peers send
+	stirred bool                           // headers or blocks came since stir was last called
+	stir    func()                         // called when they have
+	moved   func()                         // called when the tip has moved, and when the chain has caught up
+	fault   func(error)                    // called when chain or disk have failed
+	settle  func(syncer.Peer, msg.Message) // called with what peers say about settlement
 }
 
 // watched is a chain that notes when headers or blocks come, on whatever branch: layers may
@@ -87,7 +87,7 @@ func (w watched) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1 View, log *slog.Logger) *Loop {
 	l := &Loop{params: p, log: log, chain: c, view: view, pool: pool, inputs: make(chan syncer.Input, 1),
 		board: p2p.NewSwitchboard(), ended: make(chan struct{}), news: make(chan struct{}), tip: view.Tip(),
-		stir: func() {}, moved: func() {}, fault: func(error) {}, settle: func(syncer.Peer, *msg.SettleSig) {}}
+		stir: func() {}, moved: func() {}, fault: func(error) {}, settle: func(syncer.Peer, msg.Message) {}}
 	cfg := relay.Config{Chain: watched{view, &l.stirred}, Pool: noPool{}}
 	if pool != nil {
 		cfg.Pool = pool
@@ -96,7 +96,7 @@ func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1
 		cfg.Parent, cfg.Sample = l1, c.Sample
 		l.l1Moved = true // it may have, since both were last open
 	}
-	cfg.Settle = func(from syncer.Peer, s *msg.SettleSig) { l.settle(from, s) }
+	cfg.Settle = func(from syncer.Peer, message msg.Message) { l.settle(from, message) }
 	_, _ = rand.Read(cfg.Salt[:]) // never fails (crypto/rand)
 	l.machine = relay.New(cfg)
 	l.status.Store(&relay.Status{Tip: l.tip, Header: l.tip, Initial: true})

@@ -288,7 +288,7 @@ func (m *Mining) pacedTarget(l *Loop, own uint256.Int) uint256.Int {
 		return own
 	}
 	_, median, _ := l1.view.After(l1.view.Tip().Hash, 0)
-	bits, _, _ := l1.view.After(l1.view.Tip().Hash, max(unix(), median+1))
+	bits, _, _ := l1.view.After(l1.view.Tip().Hash, max(m.node.unix(), median+1))
 	paced, ok := spv.ParseTarget(bits)
 	if !ok {
 		return own

@@ -54,6 +54,9 @@ func Open(cfg Config) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
 	n := &Node{cfg: cfg}
 	if cfg.Upload > 0 {
 		n.upload = p2p.NewUpload(cfg.Upload)
@@ -132,7 +135,7 @@ func (n *Node) openChain(p *chains.Params, l1 View) (*Loop, error) {
 
 // connect says whom a loop speaks to.
 func (n *Node) connect(l *Loop) {
-	l.cfg.Agent, l.cfg.Peers = n.cfg.Agent, n.cfg.Peers[l.params.Name]
+	l.cfg.Agent, l.cfg.Peers, l.cfg.Clock = n.cfg.Agent, n.cfg.Peers[l.params.Name], n.cfg.Clock
 	if l.listen != nil { // a nil *TCPListener is no nil net.Listener
 		l.cfg.Listen = l.listen
 	}

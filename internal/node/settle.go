@@ -44,7 +44,7 @@ type Settlement struct {
 	journal   *daemon.Journal // nil without a signer
 	machine   *settler.Machine
 	gauge     gauge
-	heard     chan settler.Heard
+	heard     chan settler.Input
 	asks      chan func(*settler.Machine)
 	status    atomic.Pointer[settler.Status]
 	over      atomic.Bool // nothing is read any more
@@ -52,13 +52,13 @@ type Settlement struct {
 	log       *slog.Logger
 
 	mu     sync.Mutex
-	unsaid []said // signatures on their way to the layer's loop
+	unsaid []said // signatures and asks on their way to the layer's loop
 	blamed []blamed
 }
 
 type said struct {
-	sig    *msg.SettleSig
-	except syncer.Peer
+	message msg.Message
+	except  syncer.Peer
 }
 
 type blamed struct {
@@ -87,6 +87,12 @@ func (nothing) Signed(uint32, int) (spv.Hash, bool, error) { return spv.Hash{}, 
 
 func (nothing) Record(number uint32, _ int, _ spv.Hash) error {
 	return fmt.Errorf("batch %d: there is no signer here", number)
+}
+
+func (nothing) Swept(wire.OutPoint) (int64, spv.Hash, bool, error) { return 0, spv.Hash{}, false, nil }
+
+func (nothing) RecordSweep(deposit wire.OutPoint, _ int64, _ spv.Hash) error {
+	return fmt.Errorf("sweep of %s: there is no signer here", deposit)
 }
 
 // pegged tells whether a layer's settlement can be followed here: the blocks of its L1 must be.
@@ -129,7 +135,7 @@ func Settles(p *chains.Params, keys [][32]byte) bool {
 
 func (n *Node) openSettlement(l *Loop, signer daemon.Signer) (*Settlement, error) {
 	s := &Settlement{layer: l, l1: n.l1, signer: signer, gauge: gauge{layer: l.chain, l1: n.l1.chain},
-		heard: make(chan settler.Heard, maxHeard), asks: make(chan func(*settler.Machine)), ended: make(chan struct{}),
+		heard: make(chan settler.Input, maxHeard), asks: make(chan func(*settler.Machine)), ended: make(chan struct{}),
 		log: n.cfg.Log.With("chain", l.params.Name, "part", "settlement")}
 	cfg := settler.Config{Layer: readable{l.chain, &s.over}, L1: readable{n.l1.chain, &s.over}, Log: nothing{},
 		Share: s.gauge.measure, Synced: func() bool { return l.Synced() && n.l1.Synced() }}
@@ -174,20 +180,29 @@ func (s *Settlement) close() error {
 	return s.journal.Close()
 }
 
-// hear takes a peer's signature. It is called on the layer's loop.
-func (s *Settlement) hear(from syncer.Peer, sig *msg.SettleSig) {
+// hear takes what a peer says about settlement. It is called on the layer's loop.
+func (s *Settlement) hear(from syncer.Peer, message msg.Message) {
+	var in settler.Input
+	switch message := message.(type) {
+	case *msg.SettleSig:
+		in = settler.Heard{From: from, Sig: message}
+	case *msg.SweepAsk:
+		in = settler.Asked{From: from, Ask: message}
+	default:
+		return
+	}
 	select {
-	case s.heard <- settler.Heard{From: from, Sig: sig}:
+	case s.heard <- in:
 	default: // it will be said again
 	}
 }
 
-// gossip lets the layer's loop send a signature.
-func (s *Settlement) gossip(sig *msg.SettleSig, except syncer.Peer) {
+// gossip lets the layer's loop send a signature or an ask.
+func (s *Settlement) gossip(message msg.Message, except syncer.Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.unsaid) < maxUnsaid {
-		s.unsaid = append(s.unsaid, said{sig, except})
+		s.unsaid = append(s.unsaid, said{message, except})
 		s.wake()
 	}
 }
@@ -215,7 +230,7 @@ func (s *Settlement) say(time.Time) {
 	s.unsaid, s.blamed = nil, nil
 	s.mu.Unlock()
 	for _, f := range unsaid {
-		s.layer.machine.Flood(f.sig, f.except)
+		s.layer.machine.Flood(f.message, f.except)
 	}
 	for _, b := range bad {
 		s.layer.machine.Blame(b.peer, b.why)

@@ -266,6 +266,8 @@ func heft(m msg.Message) int64 {
 		}
 	case *wire.MsgCFilter:
 		n += len(m.Data)
+	case *wire.MsgFilterLoad:
+		n += len(m.Filter)
 	case *wire.MsgCFHeaders:
 		n += 32 * len(m.FilterHashes)
 	case *wire.MsgCFCheckpt:

@@ -44,6 +44,8 @@ type Config struct {
 	// goroutines.
 	Height func() int32
 	Log    *slog.Logger
+	// Clock gives the machine its time; nil: time.Now.
+	Clock func() time.Time
 
 	// Peers are addresses host:port that are kept connected.
 	Peers []string
@@ -171,6 +173,9 @@ func newLoop(cfg Config, m Machine, notify func(Report)) *loop {
 	}
 	if notify == nil {
 		notify = func(Report) {}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.Seek != nil {
 		seek := *cfg.Seek
@@ -342,7 +347,7 @@ func (l *loop) step(ctx context.Context, in syncer.Input) error {
 	for next := []syncer.Input{in}; len(next) > 0 && ctx.Err() == nil; {
 		in, next = next[0], next[1:]
 		again := false
-		for _, out := range l.machine.Step(time.Now(), in) {
+		for _, out := range l.machine.Step(l.cfg.Clock(), in) {
 			switch out := out.(type) {
 			case syncer.Send:
 				l.send(out)

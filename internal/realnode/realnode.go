@@ -84,6 +84,12 @@ func LitecoindExtended(t testing.TB) *Node {
 	return litecoind(t)
 }
 
+// LitecoindBloom starts litecoind without compact filters, taking Bloom filters.
+func LitecoindBloom(t testing.TB) *Node {
+	t.Helper()
+	return litecoind(t, "-vbparams=mweb:999999999998:999999999999", "-peerblockfilters=0", "-blockfilterindex=0", "-peerbloomfilters=1")
+}
+
 func litecoind(t testing.TB, more ...string) *Node {
 	t.Helper()
 	binary, err := exec.LookPath("litecoind")

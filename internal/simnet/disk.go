@@ -3,6 +3,7 @@ package simnet
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/btcsuite/btcd/wire"
 
@@ -16,10 +17,13 @@ type Disk struct {
 	from    int32        // height of the first filter
 	filters [][]byte
 	heads   []spv.Hash
+	doubts  map[int32]bool
 }
 
 // NewDisk returns a store that holds genesis only.
-func NewDisk(genesis spv.Header) *Disk { return &Disk{headers: []spv.Header{genesis}} }
+func NewDisk(genesis spv.Header) *Disk {
+	return &Disk{headers: []spv.Header{genesis}, doubts: map[int32]bool{}}
+}
 
 // Headers returns n headers from a height on.
 func (d *Disk) Headers(height, n int32) ([]spv.Header, error) {
@@ -63,7 +67,11 @@ func (d *Disk) apply(c spv.Change) {
 	}
 }
 
+// Doubts returns the heights of all that the machine doubted.
+func (d *Disk) Doubts() []int32 { return slices.Sorted(maps.Keys(d.doubts)) }
+
 func (d *Disk) cut(to int32) {
+	maps.DeleteFunc(d.doubts, func(h int32, _ bool) bool { return h > to })
 	if n := max(0, int(to-d.from)+1); n < len(d.filters) {
 		d.filters, d.heads = d.filters[:n], d.heads[:n]
 	}

@@ -3,6 +3,7 @@ package simnet
 import (
 	"slices"
 
+	"github.com/btcsuite/btcd/btcutil/bloom"
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
@@ -20,6 +21,8 @@ type Lie struct {
 	Spends   bool         // omit them only where they are spent, not where they are paid
 	Hashes   bool         // filter hashes made up, filters are honest
 	Links    bool         // the filter header before those asked for is made up
+	Points   bool         // filter headers at every 1,000th block are made up
+	Tree     bool         // trees of merkleblock are spoilt
 	Withhold bool         // has no blocks
 	Body     func([]byte) // spoils a block on its way
 }
@@ -94,10 +97,26 @@ func (node *Node) serve(m msg.Message) {
 			}
 			node.tell(answer)
 		}
+	case *wire.MsgGetCFCheckpt:
+		answer := &wire.MsgCFCheckpt{StopHash: m.StopHash}
+		for i, b := range node.span(1, m.StopHash, len(node.Ledger)) {
+			if (i+1)%wire.CFCheckptInterval == 0 {
+				header := node.filters[b.ID].header
+				if node.Lie.Points {
+					header[0] ^= 1
+				}
+				answer.FilterHeaders = append(answer.FilterHeaders, &header)
+			}
+		}
+		node.tell(answer)
 	case *wire.MsgGetCFilters:
 		for _, b := range node.span(m.StartHeight, m.StopHash, 1000) {
 			node.tell(&wire.MsgCFilter{BlockHash: b.ID, Data: slices.Clone(node.filters[b.ID].filter)})
 		}
+	case *wire.MsgFilterLoad:
+		node.bloom = bloom.LoadFilter(m)
+	case *wire.MsgFilterClear:
+		node.bloom = nil
 	case *wire.MsgGetData:
 		node.serveData(m)
 	case *wire.MsgInv:
@@ -145,6 +164,13 @@ func (node *Node) serveData(m *wire.MsgGetData) {
 				node.Lie.Body(raw)
 			}
 			node.tell(&msg.Block{Raw: raw})
+		case wire.InvTypeFilteredBlock:
+			i := slices.IndexFunc(node.Ledger, func(b *Block) bool { return b.ID == v.Hash })
+			if i < 0 || node.Lie.Withhold {
+				missing.InvList = append(missing.InvList, v)
+				continue
+			}
+			node.matchBlock(node.Ledger[i], int32(i)+1)
 		case wire.InvTypeTx:
 			if tx := node.mempool[v.Hash]; tx != nil {
 				node.tell(&msg.Tx{Raw: rawTx(tx)})

@@ -7,8 +7,10 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/btcsuite/btcd/btcutil/bloom"
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
@@ -23,8 +25,10 @@ type Manners struct {
 	Cut     int           // most headers in a message; 0: as many as allowed
 	Silent  bool          // never answers
 	Vanish  int           // goes away after so many messages; 0: stays
+	Hush    int           // says nothing any more after so many messages; 0: goes on
 	Spoil   int32         // height at which it serves a header without work; 0: none
 	Loss    float64       // chance that it never hears a message
+	Slow    time.Duration // passes between any two messages that it sends
 	Redial  time.Duration // after which it comes back when the connection ends without a ban; 0: never
 }
 
@@ -36,9 +40,12 @@ type Node struct {
 	Services wire.ServiceFlag
 	Relay    bool
 	Lie      Lie
-	Deaf     bool // does not ask for announced transactions
+	Deaf     bool           // does not ask for announced transactions
+	Mute     []string       // commands that it never answers
+	Heard    map[string]int // how many messages of each command it has had
 
 	filters map[spv.Hash]filterEntry // by block
+	bloom   *bloom.Filter            // that the machine told it; nil: none
 	mempool map[spv.Hash]*wire.MsgTx
 	last    []byte // transaction that it was given last
 	peer    syncer.Peer
@@ -79,7 +86,7 @@ func New(m *syncer.Machine, seed uint64, start time.Time) *Net {
 // Join connects a node to the machine.
 func (n *Net) Join(node *Node) {
 	n.peers++
-	node.peer, node.net, node.alive, node.sent = n.peers, n, true, 0
+	node.peer, node.net, node.alive, node.sent, node.bloom = n.peers, n, true, 0, nil
 	n.nodes[node.peer] = node
 	peer := node.peer
 	n.at(node.next(&node.down), func() {
@@ -152,6 +159,8 @@ func (n *Net) carry(out syncer.Output) {
 		n.Disk.storeFilters(out)
 	case syncer.CutFilters:
 		n.Disk.cut(out.To)
+	case syncer.Doubt:
+		n.Disk.doubts[out.Height] = true
 	case syncer.Found:
 		if in, more := n.Wallet.found(out); more {
 			n.step(in)
@@ -241,7 +250,14 @@ func (node *Node) next(last *time.Time) time.Time {
 
 // hear lets a node answer a message of the machine's.
 func (node *Node) hear(m msg.Message) {
-	if !node.alive || node.Silent {
+	if !node.alive {
+		return
+	}
+	if node.Heard == nil {
+		node.Heard = map[string]int{}
+	}
+	node.Heard[m.Command()]++
+	if node.Silent || slices.Contains(node.Mute, m.Command()) {
 		return
 	}
 	if request, ok := m.(*wire.MsgGetHeaders); ok {
@@ -301,10 +317,11 @@ func spoil(h *spv.Header) {
 
 // tell sends a message to the machine.
 func (node *Node) tell(m msg.Message) {
-	if !node.alive {
+	if !node.alive || (node.Hush > 0 && node.sent >= node.Hush) {
 		return
 	}
 	peer := node.peer
+	node.down = node.down.Add(node.Slow)
 	node.net.at(node.next(&node.down), func() {
 		if node.alive && node.peer == peer {
 			node.net.step(syncer.Received{Peer: peer, Message: m})

@@ -49,6 +49,8 @@ type Chain struct {
 	since   uint32 // proofs of older headers are not kept in full
 	sampled *Sampled
 
+	expected int32 // how high the chain is likely to become soon
+
 	writing <-chan error // tells how what was begun ended; nil: nothing is under way
 	failed  error        // how that ended
 	pieces  pieces
@@ -289,7 +291,7 @@ func (c *Chain) commit(add func(b *bolt.Bucket) error) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range [][]byte{marksBucket, proofsBucket} {
+		for _, name := range [][]byte{marksBucket, proofsBucket, doubtsBucket} {
 			if err := dropAbove(b.Bucket(name), c.tip.Height); err != nil {
 				return err
 			}

@@ -160,12 +160,12 @@ func (c *Chain) appendFilters(from int32, headers []spv.Hash, list [][]byte) err
 	return c.commitFilters(grown, end)
 }
 
-// CutFilters drops the filters above a height.
+// CutFilters drops the filters, and the doubts about them, above a height.
 func (c *Chain) CutFilters(to int32) error {
 	if err := c.Settle(); err != nil {
 		return err
 	}
-	if err := c.cutFilters(to); err != nil {
+	if err := errors.Join(c.cutFilters(to), c.cutDoubts(to)); err != nil {
 		return fmt.Errorf("filters of %s: %w", c.name, err)
 	}
 	return nil

@@ -134,6 +134,13 @@ func (c *Chain) KeepProofs(since uint32) {
 	c.since = since
 }
 
+// ExpectHeight tells how high the chain is likely to become soon: proofs that would be
+// deleted on the way there are not written. Zero, as at first, expects nothing.
+func (c *Chain) ExpectHeight(height int32) {
+	_ = c.Settle() // it may be reading this
+	c.expected = height
+}
+
 // Proof returns the full proof of the header at a height; nil if it has none, or it is not
 // among the newest KeptProofs, or was too large to be kept.
 func (c *Chain) Proof(height int32) (*spv.AuxPoW, error) {
@@ -170,7 +177,7 @@ func (c *Chain) putProofs(b *bolt.Bucket, change *spv.Change) error {
 	if err != nil {
 		return err
 	}
-	oldest := c.tip.Height - KeptProofs + 1
+	oldest := max(c.tip.Height, c.expected) - KeptProofs + 1
 	for i, aux := range change.Proofs {
 		height := c.tip.Height - int32(len(change.Proofs)-1-i)
 		if aux == nil || height < oldest || change.Headers[i].Time() < c.since {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/wire"
@@ -130,6 +131,28 @@ func TestParentsAndProofs(t *testing.T) {
 
 // TestProofsBounded: only the newest proofs are kept in full, and none of old headers if
 // so told, nor very large ones.
+// TestProofsExpected: on the way up to a height that is expected only those proofs are written
+// that will be among the newest there.
+func TestProofsExpected(t *testing.T) {
+	aux := realRun(t)[1].Aux
+	s, c, _ := open(t, t.TempDir())
+	defer s.Close()
+	c.ExpectHeight(3000)
+	change := spv.Change{Headers: link(genesis, 1000, 1), Proofs: slices.Repeat([]*spv.AuxPoW{aux}, 1000)}
+	check(t, c.Apply(change))
+	for h, want := range map[int32]bool{1: false, 3000 - KeptProofs: false, 3001 - KeptProofs: true, 1000: true} {
+		if p, err := c.Proof(h); err != nil || (p != nil) != want {
+			t.Fatalf("proof at %d: %v, %v; want %v", h, p != nil, err, want)
+		}
+	}
+	c.ExpectHeight(0) // that was a lie: what comes from now on is kept
+	more := spv.Change{Headers: link(change.Headers[999], 1, 1), Proofs: []*spv.AuxPoW{aux}}
+	check(t, c.Apply(more))
+	if p, err := c.Proof(1001); err != nil || p == nil {
+		t.Fatalf("the proof behind it: %v, %v", p, err)
+	}
+}
+
 func TestProofsBounded(t *testing.T) {
 	aux := realRun(t)[1].Aux
 	s, c, _ := open(t, t.TempDir())

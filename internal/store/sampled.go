@@ -59,8 +59,8 @@ func (c *Chain) Sampled() *Sampled {
 
 // Place puts another beginning in the place of a chain of which nothing but genesis is held: headers that link, the first at a height and
 // with the chain's total work up to and including it, of which s says what they rest on; and those of the change on top of them. All of
-// it is durable when it returns or, if the machine stops meanwhile, nothing. No wallet may have looked at the chain: what lies below is
-// gone for it.
+// it is durable when it returns or, if the machine stops meanwhile, nothing. No wallet may have looked at the chain, which the caller sees
+// to: what lies below is gone for it.
 func (c *Chain) Place(start []spv.Header, height int32, work uint256.Int, change spv.Change, s Sampled) error {
 	if err := c.Settle(); err != nil {
 		return err
@@ -80,12 +80,6 @@ func (c *Chain) place(start []spv.Header, height int32, work uint256.Int, change
 	case len(change.Proofs) != len(change.Headers):
 		return fmt.Errorf("%d proofs for %d headers", len(change.Proofs), len(change.Headers))
 	}
-	switch names, err := c.Wallets(); {
-	case err != nil:
-		return err
-	case names > 0:
-		return fmt.Errorf("%d wallets have records of the chain from genesis on", names)
-	}
 	before, tip := c.base, c.tip
 	c.base = mark{Block: spv.Block{Height: height, Hash: start[0].ID()}, work: work}
 	c.tip, c.sampled = c.base, &s
@@ -104,17 +98,17 @@ func (c *Chain) place(start []spv.Header, height int32, work uint256.Int, change
 	return err
 }
 
-// Wallets returns how many wallets have records of the chain.
-func (c *Chain) Wallets() (n int, err error) {
+// Wallets names the wallets that have records of the chain.
+func (c *Chain) Wallets() (names []string, err error) {
 	prefix := append([]byte{byte(len(c.name))}, c.name...)
 	err = c.db.View(func(tx *bolt.Tx) error {
 		cur := tx.Bucket(walletsBucket).Cursor()
 		for k, _ := cur.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cur.Next() {
-			n++
+			names = append(names, string(k[len(prefix):]))
 		}
 		return nil
 	})
-	return n, err
+	return names, err
 }
 
 // Unplace goes back to genesis, from where all headers are to be fetched: what was known by a sampled proof only is forgotten, and all that

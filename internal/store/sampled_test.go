@@ -110,16 +110,8 @@ func TestPlaceRefuses(t *testing.T) {
 			w.start = append(slices.Clone(w.start[:1]), w.start[2:]...)
 			w.first = 22
 		},
-		"1 wallets have records": func(s *Store, c *Chain, _ *sampledWorld) {
-			wallet, err := s.Wallet(c.name, "savings")
-			check(t, err)
-			check(t, wallet.Write([]Record{{Key: []byte{1}, Value: []byte{1}}}))
-		},
 	} {
 		s, c, _ := open(t, t.TempDir())
-		other, err := s.Wallet(c.name+"x", "savings") // another chain's
-		check(t, err)
-		check(t, other.Write([]Record{{Key: []byte{1}, Value: []byte{1}}}))
 		w := w
 		spoil(s, c, &w)
 		before, _ := c.Tip()
@@ -133,6 +125,20 @@ func TestPlaceRefuses(t *testing.T) {
 		holds(t, c, w.all)
 		check(t, s.Close())
 	}
+}
+
+// TestChainWallets names the wallets of one chain, whatever others there are.
+func TestChainWallets(t *testing.T) {
+	s, c, _ := open(t, t.TempDir())
+	for _, at := range [][2]string{{c.name, "savings"}, {c.name + "x", "other"}, {c.name, "daily"}} {
+		wallet, err := s.Wallet(at[0], at[1])
+		check(t, err)
+		check(t, wallet.Write([]Record{{Key: []byte{1}, Value: []byte{1}}}))
+	}
+	if names, err := c.Wallets(); err != nil || !slices.Equal(names, []string{"daily", "savings"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	check(t, s.Close())
 }
 
 // TestPlaceKilled kills a history with a beginning in the middle, and the way back to genesis, at every byte that it writes.

@@ -112,6 +112,8 @@ func emptyFilter(command string) wire.Message {
 		return &wire.MsgFilterLoad{}
 	case CmdSettleSig:
 		return &SettleSig{}
+	case CmdSweepAsk:
+		return &SweepAsk{}
 	case CmdGetSample:
 		return &GetSample{}
 	case CmdSample:

@@ -155,6 +155,7 @@ func TestRealNode(t *testing.T) {
 			Outpoint: outpoint(i), Height: 40, Index: uint32(i)})
 	}
 	batchOnNode(t, n, p, l1, state)
+	sweepOnNode(t, n, p, l1, back, &terms)
 	refundOnNode(t, n, back, p.Peg.Refund)
 	recoverOnNode(t, n, change, set, p.Peg.Recovery)
 }

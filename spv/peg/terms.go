@@ -23,6 +23,9 @@ type Terms struct {
 	Script []byte // output script on the layer, 1 to MaxScript bytes
 }
 
+// claimBare is what a claim takes besides its script, without witness, in bytes: version, one input, value, lock time.
+const claimBare = 4 + 1 + 36 + 1 + 4 + 1 + 8 + 1 + 4
+
 var claimTag = []byte("LPOW/claim")
 
 // ClaimHash returns TH("LPOW/claim", netid || maxfee u64 || CompactSize len(spk) || spk) of
@@ -57,6 +60,9 @@ func (t *Terms) Check(p *chains.Params) error {
 	}
 	if n := len(t.Script); n < 1 || n > MaxScript {
 		return fmt.Errorf("claim script: %d bytes, want 1 to %d", n, MaxScript)
+	}
+	if n := claimBare + len(t.Script); n == 64 {
+		return fmt.Errorf("claim script: %d bytes make a claim of 64, which no block may hold", len(t.Script))
 	}
 	if t.MaxFee > uint64(p.Unit.MaxMoney) {
 		return fmt.Errorf("claim fee limit %d: above all money there is, %d", t.MaxFee, p.Unit.MaxMoney)

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/btcsuite/btcd/wire"
-
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/internal/cursor"
 	"github.com/layeredpow/lamina/spv/merkle"
 )
 
@@ -57,8 +56,6 @@ type Sample struct {
 	BeforePath merkle.Proof
 	Path       merkle.Proof
 }
-
-var errShort = errors.New("ends early")
 
 // ErrTooLarge: a chain's proof has more of something than the form allows, as with parents' proofs of an odd size.
 var ErrTooLarge = errors.New("larger than a sampled proof may be")
@@ -109,24 +106,24 @@ func (p *Proof) Encode() ([]byte, error) {
 	b.Write(p.Chain[:])
 	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(p.Height)))
 	b.Write(p.Tip.Append(nil))
-	writeSize(&b, len(p.Coinbase))
+	b.Write(cursor.AppendSize(nil, len(p.Coinbase)))
 	b.Write(p.Coinbase)
 	b.Write(p.Branch.Append(nil))
 	b.Write(p.Below[:])
-	writeSize(&b, len(p.Tail))
+	b.Write(cursor.AppendSize(nil, len(p.Tail)))
 	for i := range p.Tail {
 		b.Write(p.Tail[i].Append(nil))
 	}
-	writeSize(&b, len(p.Start))
+	b.Write(cursor.AppendSize(nil, len(p.Start)))
 	for i := range p.Start {
 		b.Write(p.Start[i][:])
 	}
-	writeSize(&b, len(nodes.nodes))
+	b.Write(cursor.AppendSize(nil, len(nodes.nodes)))
 	for _, n := range nodes.nodes {
 		b.Write(merkle.Proof{n}.Append(nil)[1:]) // behind the length
 	}
 	b.Write(paths.Bytes())
-	writeSize(&b, len(p.Samples))
+	b.Write(cursor.AppendSize(nil, len(p.Samples)))
 	b.Write(samples.Bytes())
 	if b.Len() > MaxProof || len(p.Samples) > maxSamples {
 		return nil, fmt.Errorf("sampled proof: %d bytes, %d samples: %w", b.Len(), len(p.Samples), ErrTooLarge)
@@ -137,8 +134,6 @@ func (p *Proof) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func writeSize(b *bytes.Buffer, n int) { _ = wire.WriteVarInt(b, 0, uint64(n)) } // a buffer takes everything
-
 // Parse reads a proof. The form is strict; what it says is not judged. The result shares memory with b.
 func Parse(b []byte) (*Proof, error) {
 	if len(b) > MaxProof {
@@ -147,111 +142,70 @@ func Parse(b []byte) (*Proof, error) {
 	if len(b) < len(magic)+1 || !bytes.Equal(b[:len(magic)], magic) || b[len(magic)] != version {
 		return nil, fmt.Errorf("sampled proof: does not begin with %q and version %d", magic, version)
 	}
-	r := reader{b: b, at: len(magic) + 1}
-	p := &Proof{Chain: spv.Hash(r.take(32)), Height: r.height()}
+	r := reader{Cursor: cursor.New(b, len(magic)+1)}
+	p := &Proof{Chain: spv.Hash(r.Take(32)), Height: r.Height()}
 	p.Tip = r.sealed()
-	p.Coinbase = r.take(r.size(spv.MaxTx))
-	if r.err == nil {
-		var rest []byte
-		p.Branch, rest, r.err = merkle.ParseBranch(r.b[r.at:], merkle.MaxDepth)
-		r.at = len(r.b) - len(rest)
-	}
-	p.Below = spv.Header(r.take(spv.HeaderSize))
-	for n := r.size(maxTail); n > 0 && r.err == nil; n-- {
+	p.Coinbase = r.Take(r.Size(spv.MaxTx))
+	p.Branch = r.branch()
+	p.Below = spv.Header(r.Take(spv.HeaderSize))
+	for n := r.Size(maxTail); n > 0 && r.Err() == nil; n-- {
 		p.Tail = append(p.Tail, r.sealed())
 	}
-	for n := r.size(maxStart); n > 0 && r.err == nil; n-- {
-		p.Start = append(p.Start, spv.Header(r.take(spv.HeaderSize)))
+	for n := r.Size(maxStart); n > 0 && r.Err() == nil; n-- {
+		p.Start = append(p.Start, spv.Header(r.Take(spv.HeaderSize)))
 	}
 	nodes := r.nodes()
 	r.seen = make(map[merkle.Node]bool, len(nodes))
 	for _, path := range []*merkle.Proof{&p.GenesisPath, &p.BelowPath, &p.LastPath, &p.StartPath} {
 		*path = r.path(nodes)
 	}
-	for n := r.size(maxSamples); n > 0 && r.err == nil; n-- {
-		p.Samples = append(p.Samples, Sample{Height: r.height(), Before: spv.Header(r.take(spv.HeaderSize)), Block: r.sealed(),
+	for n := r.Size(maxSamples); n > 0 && r.Err() == nil; n-- {
+		p.Samples = append(p.Samples, Sample{Height: r.Height(), Before: spv.Header(r.Take(spv.HeaderSize)), Block: r.sealed(),
 			BeforePath: r.path(nodes), Path: r.path(nodes)})
 	}
-	if r.err == nil && len(r.seen) != len(nodes) {
-		r.err = fmt.Errorf("%d range nodes, of which %d are different and used", len(nodes), len(r.seen))
+	if len(r.seen) != len(nodes) {
+		r.Fail(fmt.Errorf("%d range nodes, of which %d are different and used", len(nodes), len(r.seen)))
 	}
-	if r.err == nil && r.at != len(b) {
-		r.err = fmt.Errorf("%d bytes too many", len(b)-r.at)
-	}
-	if r.err != nil {
-		return nil, fmt.Errorf("sampled proof: %w", r.err)
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("sampled proof: %w", err)
 	}
 	return p, nil
 }
 
-// reader walks bytes; after the first error everything it returns is empty.
+// reader reads the parts of a proof.
 type reader struct {
-	b    []byte
-	at   int
-	err  error
+	cursor.Cursor
 	seen map[merkle.Node]bool // nodes that a path has used, in their order
 }
 
-var zeros [spv.HeaderSize]byte
-
-func (r *reader) take(n int) []byte {
-	if r.err == nil && n > len(r.b)-r.at {
-		r.err = errShort
+func (r *reader) branch() merkle.Branch {
+	if r.Err() != nil {
+		return nil
 	}
-	if r.err != nil {
-		return zeros[:min(n, len(zeros))]
-	}
-	r.at += n
-	return r.b[r.at-n : r.at : r.at]
-}
-
-func (r *reader) height() int32 {
-	v := binary.LittleEndian.Uint32(r.take(4))
-	if int32(v) < 0 && r.err == nil {
-		r.err = fmt.Errorf("height %d, want at most %d", v, int32(1<<31-1))
-	}
-	return int32(v)
-}
-
-// size reads a length of at most limit.
-func (r *reader) size(limit int) int {
-	if r.err != nil {
-		return 0
-	}
-	s := bytes.NewReader(r.b[r.at:])
-	n, err := wire.ReadVarInt(s, 0) // refuses longer forms than needed
-	switch {
-	case err != nil:
-		r.err = fmt.Errorf("a length at byte %d: %w", r.at, err)
-	case n > uint64(limit):
-		r.err = fmt.Errorf("a length of %d at byte %d, want at most %d", n, r.at, limit)
-	}
-	if r.err != nil {
-		return 0
-	}
-	r.at = len(r.b) - s.Len()
-	return int(n)
+	before := r.Rest()
+	branch, rest, err := merkle.ParseBranch(before, merkle.MaxDepth)
+	r.Skip(len(before)-len(rest), err)
+	return branch
 }
 
 // sealed reads a header with its proof: every block of a layer but genesis has one.
 func (r *reader) sealed() spv.Sealed {
-	if r.err != nil {
+	if r.Err() != nil {
 		return spv.Sealed{}
 	}
-	s, n, err := spv.ParseSealed(r.b[r.at:], true)
+	s, n, err := spv.ParseSealed(r.Rest(), true)
 	if err == nil && s.Aux == nil {
 		err = fmt.Errorf("header %s: no merged-mining proof", s.Header.ID())
 	}
-	r.err = err
-	r.at += n
+	r.Skip(n, err)
 	return s
 }
 
 func (r *reader) nodes() (nodes []merkle.Node) {
-	n := r.size(min(maxNodes, (len(r.b)-r.at)/64))
+	n := r.Size(min(maxNodes, len(r.Rest())/64))
 	for range n {
-		one, _, err := merkle.ParseProof(append([]byte{1}, r.take(64)...))
-		if r.err = err; r.err != nil {
+		one, _, err := merkle.ParseProof(append([]byte{1}, r.Take(64)...))
+		if r.Fail(err); r.Err() != nil {
 			return nil
 		}
 		nodes = append(nodes, one[0])
@@ -261,16 +215,16 @@ func (r *reader) nodes() (nodes []merkle.Node) {
 
 // path reads a path. Nodes come in the order in which paths use them first, so that there is one form.
 func (r *reader) path(nodes []merkle.Node) (p merkle.Proof) {
-	n := int(r.take(1)[0])
-	if n > maxPath && r.err == nil {
-		r.err = fmt.Errorf("a path of %d nodes, want at most %d", n, maxPath)
+	n := int(r.Byte())
+	if n > maxPath {
+		r.Fail(fmt.Errorf("a path of %d nodes, want at most %d", n, maxPath))
 	}
-	for ; n > 0 && r.err == nil; n-- {
-		at := int(binary.LittleEndian.Uint16(r.take(2)))
+	for ; n > 0 && r.Err() == nil; n-- {
+		at := int(r.Uint16())
 		switch next := len(r.seen); {
-		case r.err != nil:
+		case r.Err() != nil:
 		case at >= len(nodes) || at > next || (at == next && r.seen[nodes[at]]):
-			r.err = fmt.Errorf("a path over node %d, of %d in the order of their first use", at, len(nodes))
+			r.Fail(fmt.Errorf("a path over node %d, of %d in the order of their first use", at, len(nodes)))
 		default:
 			r.seen[nodes[at]] = true
 			p = append(p, nodes[at])

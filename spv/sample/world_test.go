@@ -28,6 +28,7 @@ type world struct {
 	tip   spv.Header
 	base  []byte // the tip's coinbase
 
+	timed  bool                              // the parents have their blocks' times
 	bulk   int                               // bytes of outputs in the parents' coinbases
 	false  func(int32) bool                  // heights whose proofs have no work for the block
 	padded int32                             // height at which the range has more work than the header
@@ -186,6 +187,9 @@ func (w *world) Aux(height int32) (*spv.AuxPoW, error) {
 	root := branch.Root(parsed.ID(), 0)
 	copy(a.Parent[36:], root[:])
 	binary.LittleEndian.PutUint32(a.Parent[0:], 4)
+	if w.timed {
+		copy(a.Parent[68:72], h[68:72])
+	}
 	target, _ := spv.ParseTarget(h.Bits())
 	for nonce := uint32(0); ; nonce++ {
 		binary.LittleEndian.PutUint32(a.Parent[76:], nonce)

@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/pow"
 )
 
@@ -55,15 +56,16 @@ type word struct {
 	said     []spv.Hash // its hashes for audited+1 and up, not compared yet
 
 	low, high int32    // search: its header at low is ours, that at high is not; high 0: no search
-	hash      spv.Hash // its filter hash at high
-	header    spv.Hash // and its filter header
+	header    spv.Hash // its filter header at high
+	first     bool     // high is the first block at which it differs
+	hash      spv.Hash // then: its filter hash there
 }
 
 func (w *word) reset() { *w = word{audited: -1} }
 
 // rewind forgets what a peer said above a height, at which our own header is known or not.
 func (w *word) rewind(to int32, ours spv.Hash, known bool) {
-	w.said, w.low, w.high = nil, 0, 0
+	w.said, w.low, w.high, w.first = nil, 0, 0, false
 	if w.audited <= to {
 		return
 	}
@@ -77,12 +79,22 @@ func (w *word) rewind(to int32, ours spv.Hash, known bool) {
 type purpose uint8
 
 const (
-	forRound  purpose = iota // to agree on new hashes
-	forSearch                // to find where a peer's headers begin to differ
-	forAudit                 // to compare hashes where headers differ anyway
+	forRound       purpose = iota // to agree on new hashes
+	forTop                        // to see whether a peer's headers differ
+	forCheckpoints                // to find the interval in which they begin to
+	forInterval                   // to find the block
+	forAudit                      // to compare hashes where headers differ anyway
 )
 
-// question is a getcfheaders that a peer owes the answer to.
+// command returns the message that asks.
+func (p purpose) command() string {
+	if p == forCheckpoints {
+		return wire.CmdGetCFCheckpt
+	}
+	return wire.CmdGetCFHeaders
+}
+
+// question is a getcfheaders, or a getcfcheckpt, that a peer owes the answer to.
 type question struct {
 	purpose  purpose
 	from, to int32
@@ -102,7 +114,11 @@ func (m *Machine) question(p *peer, purpose purpose, from, to int32) {
 		return
 	}
 	p.word.question = &question{purpose: purpose, from: from, to: to, stop: stop, sent: m.now}
-	m.emit(Send{Peer: p.id, Message: wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, uint32(from), &stop)})
+	var message msg.Message = wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, uint32(from), &stop)
+	if purpose == forCheckpoints {
+		message = wire.NewMsgGetCFCheckpt(wire.GCSFilterRegular, &stop)
+	}
+	m.emit(Send{Peer: p.id, Message: message})
 }
 
 // agreed returns the highest block whose filter hash is agreed upon.
@@ -199,7 +215,7 @@ func (m *Machine) startRound() {
 func (m *Machine) answer(p *peer, in *wire.MsgCFHeaders) {
 	w := &p.word
 	q := w.question
-	if q == nil || in.StopHash != q.stop || in.FilterType != wire.GCSFilterRegular {
+	if q == nil || q.purpose == forCheckpoints || in.StopHash != q.stop || in.FilterType != wire.GCSFilterRegular {
 		return
 	}
 	w.question, p.heard = nil, m.now
@@ -214,13 +230,15 @@ func (m *Machine) answer(p *peer, in *wire.MsgCFHeaders) {
 	for i, h := range in.FilterHashes {
 		hashes[i] = *h
 	}
-	if q.purpose != forSearch && w.linked && in.PrevFilterHeader != w.link {
+	if w.linked && (q.purpose == forRound || q.purpose == forAudit) && in.PrevFilterHeader != w.link {
 		m.drop(p, fmt.Errorf("cfheaders: filter header %s at height %d, before it said %s", in.PrevFilterHeader, q.from-1, w.link), true)
 		return
 	}
 	switch {
-	case q.purpose == forSearch:
-		m.searched(p, q.to, hashes[0], in.PrevFilterHeader)
+	case q.purpose == forTop:
+		m.topped(p, q.to, hashes[0], in.PrevFilterHeader)
+	case q.purpose == forInterval:
+		m.interval(p, hashes, in.PrevFilterHeader)
 	case q.purpose == forAudit:
 		m.audited(p, hashes, in.PrevFilterHeader)
 	case m.claims.commit != nil:

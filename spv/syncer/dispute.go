@@ -137,12 +137,14 @@ func (m *Machine) decide(d *dispute, block *spv.FullBlock) {
 		}
 	}
 	if len(left) > 1 {
-		m.claims.doubts[d.block.Height] = true
 		m.dropSuspects(d, left, block)
 		if p := m.peer(d.auditee); p != nil {
 			m.skew(p)
 			m.suspect(d.block.Height)
 		}
+		// Behind what suspect says: if the driver dies in between, the doubt comes up again.
+		m.claims.doubts[d.block.Height] = true
+		m.emit(Doubt{Height: d.block.Height})
 	}
 	for i, p := range wrong {
 		m.drop(p, reasons[i], true)

@@ -67,14 +67,21 @@ type (
 	// of the peers, and again from time to time, until Forget or a block that holds it.
 	// The wallet has it on disk before.
 	Broadcast struct{ Txs []*wire.MsgTx }
+	// Tell sends a message to half of the peers, chosen by chance, once. It is for what no peer answers.
+	Tell struct{ Message msg.Message }
 	// Forget ends the broadcast of a transaction.
 	Forget struct{ TxID spv.Hash }
 )
 
 type (
 	// Store makes a change of the best chain durable. Where it undoes blocks, the
-	// filters, the wallet's records and its cursor above the fork are undone with it.
-	Store struct{ Change spv.Change }
+	// filters, the wallet's records and its cursor above the fork are undone with it. While
+	// headers are fetched for the first time Claimed is how high the peer that gives them
+	// says its chain is, else 0.
+	Store struct {
+		Change  spv.Change
+		Claimed int32
+	}
 	// StoreFilters appends verified filters: that of the block at From, which is one
 	// above the last, and those behind it, with their filter headers. An empty filter
 	// stands for one that the peers dispute and nobody can settle: its block is always
@@ -87,6 +94,10 @@ type (
 	// CutFilters takes the filters above a height away: they turned out to be a lie, or
 	// do not read.
 	CutFilters struct{ To int32 }
+	// Doubt makes durable that peers dispute a block's filter and nobody can settle it: the
+	// block is looked through whole, whatever its filter says. It ends with the block, when
+	// that is undone, and with CutFilters from below it; Scan.Doubts brings it back.
+	Doubt struct{ Height int32 }
 	// Found brings a block of the best chain, whose body is verified, with those of its
 	// transactions, in block order, that pay to a watched script, spend a watched coin
 	// or are being broadcast. Found blocks come in height order, one a Step; a block comes again
@@ -147,11 +158,13 @@ func (ParentMoved) input()  {}
 func (Seek) input()         {}
 func (Watch) input()        {}
 func (Broadcast) input()    {}
+func (Tell) input()         {}
 func (Forget) input()       {}
 
 func (Store) output()        {}
 func (StoreFilters) output() {}
 func (CutFilters) output()   {}
+func (Doubt) output()        {}
 func (Found) output()        {}
 func (Scanned) output()      {}
 func (Seen) output()         {}

@@ -17,6 +17,12 @@ func (m *Machine) CheckBounds() error {
 			bound{"batches", len(m.filters.batches), batchesAhead}, bound{"filter bytes", m.filters.held, filterMemory + batchSize<<18},
 			bound{"fetches", len(m.fetches), blocksAhead + 2}, bound{"hits", len(m.scan.hits), blocks}, bound{"ids", len(m.ids.ids), idStride})
 	}
+	if m.scan != nil && m.scan.bloom != nil {
+		bounds = append(bounds, bound{"bloom hits", len(m.scan.bloom.hits), blocks}, bound{"told a filter", len(m.scan.bloom.told), bloomPeers})
+		for _, c := range m.scan.bloom.told {
+			bounds = append(bounds, bound{"answers due", len(c.asked) + len(c.stale), 2 * bloomDue}, bound{"matches", len(c.matches), blocks})
+		}
+	}
 	if r := m.relay; r != nil {
 		bounds = append(bounds, bound{"rumours", len(r.young) + len(r.old), 2 * maxRumours}, bound{"strangers", len(r.strangers), maxStrangers},
 			bound{"stranger bytes", r.weight, strangerMemory}, bound{"unconfirmed", len(r.ours), maxUnconfirmed},

@@ -90,7 +90,11 @@ func (m *Machine) rewindFilters(fork int32) {
 
 // cutFilters takes back what was agreed above a height, stored or not.
 func (m *Machine) cutFilters(to int32) {
-	if to < m.filters.at {
+	doubted := false
+	for h := range m.claims.doubts {
+		doubted = doubted || h > to
+	}
+	if to < m.filters.at || doubted {
 		m.emit(CutFilters{To: to})
 	}
 	m.rewindFilters(to)

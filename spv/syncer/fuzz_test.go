@@ -10,6 +10,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/simnet"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/pow"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -70,14 +71,14 @@ func (t *tape) bytes(n int) []byte {
 var codec = msg.Codec{MaxBlock: 1 << 20}
 
 var commands = []string{wire.CmdHeaders, wire.CmdBlock, wire.CmdTx, wire.CmdInv, wire.CmdGetData, wire.CmdNotFound,
-	wire.CmdCFilter, wire.CmdCFHeaders, wire.CmdCFCheckpt, wire.CmdFeeFilter, wire.CmdGetHeaders, "unknown"}
+	wire.CmdCFilter, wire.CmdCFHeaders, wire.CmdCFCheckpt, wire.CmdFeeFilter, wire.CmdGetHeaders, wire.CmdMerkleBlock, "unknown"}
 
 // message makes one from the tape: of raw bytes, or such as might well be an answer.
 func (t *tape) message() msg.Message {
 	l := ledgers()[t.next()%3]
 	at := t.next() % len(l)
 	b := l[at]
-	switch t.next() % 8 {
+	switch t.next() % 10 {
 	case 0:
 		m, err := codec.Decode(commands[t.next()%len(commands)], t.bytes(t.next()))
 		if err != nil {
@@ -118,6 +119,22 @@ func (t *tape) message() msg.Message {
 			inv.InvList = append(inv.InvList, wire.NewInvVect(wire.InvType(t.next()%6), &spv.Hash{byte(t.next()), byte(t.next())}))
 		}
 		return inv
+	case 7:
+		m := &wire.MsgCFCheckpt{StopHash: b.ID}
+		for range t.next() % 3 {
+			m.FilterHeaders = append(m.FilterHeaders, &spv.Hash{byte(t.next())})
+		}
+		return m
+	case 8:
+		ids := []spv.Hash{b.Txs()[0].TxHash(), b.Txs()[1].TxHash()}
+		if t.next()%8 == 0 {
+			ids[t.next()%2][0]++
+		}
+		tree, err := merkle.NewPartial(ids, [][]uint32{{}, {0}, {1}, {0, 1}}[t.next()%4]...)
+		if err != nil {
+			return &msg.Unknown{Name: "broken"}
+		}
+		return &msg.MerkleBlock{Header: spv.Sealed{Header: b.Header}, Tree: tree}
 	case 6:
 		id := b.Txs()[t.next()%2].TxHash()
 		return &wire.MsgInv{InvList: []*wire.InvVect{wire.NewInvVect(wire.InvTypeTx, &id)}}
@@ -129,7 +146,7 @@ func (t *tape) message() msg.Message {
 func (t *tape) node() *simnet.Node {
 	n := &simnet.Node{Services: simnet.Full, Relay: true}
 	n.Lie.From = int32(t.next())
-	switch t.next() % 8 {
+	switch t.next() % 12 {
 	case 0:
 		n.Lie.Omit = [][]byte{simnet.Script(int64(t.next() % 20))}
 	case 1:
@@ -140,6 +157,12 @@ func (t *tape) node() *simnet.Node {
 		n.Lie.Withhold = true
 	case 4:
 		n.Services = wire.SFNodeNetwork
+	case 5, 6, 7:
+		n.Services = simnet.Bloom
+	case 8:
+		n.Services, n.Lie.Omit = simnet.Bloom, [][]byte{simnet.Script(int64(t.next() % 20))}
+	case 9:
+		n.Services, n.Lie.Tree = simnet.Bloom, true
 	}
 	n.Follow(ledgers()[t.next()%3])
 	return n
@@ -163,8 +186,9 @@ func FuzzMachine(f *testing.F) {
 		net := simnet.New(nil, uint64(tape.next()), start)
 		net.Disk, net.Wallet = simnet.NewDisk(rules.Genesis), simnet.NewWallet(int32(tape.next()%80), 5)
 		scan := syncer.Scan{From: net.Wallet.Birthday, Layered: tape.next()%2 == 0, Source: syncer.Source(tape.next() % 3), Relay: true,
-			Filters: net.Disk, Headers: net.Disk}
+			Filters: net.Disk, Headers: net.Disk, Bloom: tape.next()%2 == 0}
 		boot := func() *syncer.Machine {
+			scan.Doubts = net.Disk.Doubts()
 			return syncer.NewWith(syncer.Config{Tree: net.Disk.Tree(rules), Scan: &scan})
 		}
 		net.Machine = boot()
@@ -174,7 +198,7 @@ func FuzzMachine(f *testing.F) {
 		for step := 0; step < 300 && len(tape.b) > 0; step++ {
 			switch tape.next() % 12 {
 			case 0, 1:
-				if err := net.Run(time.Duration(tape.next()) * 40 * time.Millisecond); err != nil {
+				if err := net.Run(time.Duration(tape.next()) * 200 * time.Millisecond); err != nil {
 					t.Fatal(err)
 				}
 			case 2:

@@ -68,6 +68,7 @@ func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
 		_ = request.AddBlockLocatorHash(&locator[i])
 	}
 	p.asked = m.now
+	p.pace.begin(m.now)
 	m.emit(Send{Peer: p.id, Message: request})
 }
 
@@ -96,6 +97,7 @@ func (m *Machine) headers(p *peer, run []spv.Sealed) {
 	if !answer && len(run) == 0 {
 		return
 	}
+	p.pace.got += len(run)
 	p.queue = append(p.queue, arrival{run: run, answer: answer})
 	// A short answer is not the end of the chain: some nodes cut messages by size.
 	// Only an empty one, or one with nothing new, is.
@@ -212,7 +214,7 @@ func (m *Machine) connect(p *peer, b arrival) {
 	if b.answer && len(b.run) == 0 && m.probe(p) {
 		return
 	}
-	p.told = true
+	p.told, p.pace = true, pace{}
 	m.caught = true
 	m.next()
 }
@@ -301,7 +303,7 @@ func dishonest(err error) bool {
 // other peers go on meanwhile, lest one that makes things up holds us still.
 func (m *Machine) wait(p *peer, run []spv.Sealed, why error) {
 	m.missing(run, why)
-	p.queue, p.presync, p.told, p.asked = nil, nil, false, time.Time{}
+	p.queue, p.presync, p.told, p.asked, p.pace = nil, nil, false, time.Time{}, pace{}
 	p.pending = true
 	m.next()
 }

@@ -18,7 +18,7 @@ func (m *Machine) store(change spv.Change) {
 	}
 	if change.Undo > 0 || change.Proofs != nil { // proofs are large
 		m.release()
-		m.emit(Store{Change: change})
+		m.emit(Store{Change: change, Claimed: m.claimed()})
 		return
 	}
 	if m.unstored.Headers == nil && len(change.Headers) == msg.MaxHeaders { // more will follow
@@ -41,7 +41,15 @@ func (m *Machine) rest(in Input) {
 // release has everything made durable.
 func (m *Machine) release() {
 	if len(m.unstored.Headers) > 0 {
-		m.emit(Store{Change: m.unstored})
+		m.emit(Store{Change: m.unstored, Claimed: m.claimed()})
 		m.unstored = spv.Change{}
 	}
+}
+
+// claimed returns how high the chain is that is being fetched, by its peer's word.
+func (m *Machine) claimed() int32 {
+	if p := m.source(); p != nil && !m.caught {
+		return p.height
+	}
+	return 0
 }

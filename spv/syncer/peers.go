@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,16 +10,9 @@ import (
 	"github.com/layeredpow/lamina/spv/msg"
 )
 
-const (
-	// blockTime is how long a peer may take over one block: a large one over a slow line.
-	blockTime = 2 * time.Minute
-	// jobTime is how long a peer may take over a batch of filters in all. It may pause for
-	// answerTime between two of them, but not for ever.
-	jobTime = 4 * time.Minute
-	// limitedDepth is how deep blocks are had from peers that keep 288 of them (BIP159),
-	// with some room for new blocks on the way.
-	limitedDepth = 280
-)
+// limitedDepth is how deep blocks are had from peers that keep 288 of them (BIP159), with
+// some room for new blocks on the way.
+const limitedDepth = 280
 
 // peer is what the machine knows of one connection.
 type peer struct {
@@ -46,6 +38,7 @@ type peer struct {
 	probed  bool      // it was asked since then whether it has our tip
 	presync *spv.Presync
 	pending bool // its headers wait for the parent chain
+	pace    pace // in headers, while it is asked
 
 	word word // what it says of filters
 }
@@ -84,10 +77,14 @@ func (m *Machine) received(p *peer, message msg.Message) {
 	switch message := message.(type) {
 	case *wire.MsgCFHeaders:
 		m.answer(p, message)
+	case *wire.MsgCFCheckpt:
+		m.checkpoints(p, message)
 	case *wire.MsgCFilter:
 		m.filter(p, message)
 	case *msg.Block:
 		m.body(p, message.Raw)
+	case *msg.MerkleBlock:
+		m.merkleBlock(p, message)
 	case *wire.MsgNotFound:
 		m.notFound(p, message)
 	}
@@ -120,29 +117,12 @@ func (m *Machine) server(most int, fits func(*peer) (able bool, busy int)) (best
 	return best
 }
 
-// late tells whether an answer is overdue: that to a question sent at a time, from a peer
-// that may pause for a while and take longer in all.
-func (m *Machine) late(p *peer, sent time.Time, pause, all time.Duration) bool {
-	last := sent
-	if p.heard.After(last) {
-		last = p.heard
-	}
-	return m.now.Sub(last) > pause || m.now.Sub(sent) > all
-}
-
 // tick drops peers that owe an answer for too long and asks again where it is quiet.
 func (m *Machine) tick() {
-	for _, p := range slices.Clone(m.peers) {
-		switch {
-		case !p.asked.IsZero() && m.now.Sub(p.asked) > answerTime:
-			m.drop(p, fmt.Errorf("no answer to getheaders for %s", answerTime), false)
-		case p.told && m.now.Sub(p.heard) > quietTime:
+	m.dropLate()
+	for _, p := range m.peers {
+		if p.told && p.asked.IsZero() && m.now.Sub(p.heard) > quietTime {
 			p.told = false
-		}
-		if !p.gone && m.scan != nil {
-			if what := m.overdue(p); what != "" {
-				m.drop(p, fmt.Errorf("no answer to %s in time", what), false)
-			}
 		}
 	}
 	m.next()
@@ -151,31 +131,6 @@ func (m *Machine) tick() {
 	}
 	m.reannounce(true)
 	m.relay.tick(m)
-}
-
-// overdue returns what a peer owes for too long, empty if nothing.
-func (m *Machine) overdue(p *peer) string {
-	if q := p.word.question; q != nil && m.late(p, q.sent, answerTime, jobTime) {
-		return "getcfheaders"
-	}
-	for _, b := range m.filters.batches {
-		if b.peer == p.id && m.late(p, b.sent, answerTime, jobTime) {
-			return "getcfilters"
-		}
-	}
-	for _, f := range m.fetches {
-		if f.peer == p.id && f.block == nil && m.late(p, f.sent, blockTime, 2*blockTime) {
-			return "getdata for block " + f.ref.String()
-		}
-	}
-	if d := m.claims.dispute; d != nil {
-		for _, s := range d.sides {
-			if s.peer == p.id && !s.have && m.late(p, s.sent, answerTime, answerTime) {
-				return "getcfilters"
-			}
-		}
-	}
-	return ""
 }
 
 func (m *Machine) drop(p *peer, err error, ban bool) {
@@ -193,6 +148,7 @@ func (m *Machine) forget(id Peer) {
 		return p.id == id
 	})
 	if m.scan != nil {
+		m.scan.bloom.leave(id)
 		for _, b := range m.filters.batches {
 			if b.peer == id {
 				b.peer = 0

@@ -154,7 +154,7 @@ func (r *relay) tick(m *Machine) {
 // transaction takes a transaction that a peer was asked for. Others are ignored.
 func (m *Machine) transaction(p *peer, raw []byte) {
 	r := m.relay
-	if r == nil {
+	if r == nil || !slices.ContainsFunc(r.asked, func(x *rumour) bool { return x.peer == p.id }) {
 		return
 	}
 	tx, err := parseTx(raw)

@@ -82,15 +82,19 @@ func NewSampler(cfg SampleConfig) *Sampler { return &Sampler{cfg: cfg} }
 
 // Tree returns the tree of what is stored, for reading between steps.
 func (s *Sampler) Tree() *spv.Tree {
-	if s.machine != nil && s.trial == nil {
+	if s.Begun() {
 		return s.machine.Tree()
 	}
 	return s.cfg.Tree
 }
 
+// Begun tells whether it is done with the beginning: it has placed a start or, because nobody gives a proof or the chain is short, goes on
+// from genesis.
+func (s *Sampler) Begun() bool { return s.machine != nil && s.trial == nil }
+
 // Step takes one input and returns what to do about it, as Machine.Step does.
 func (s *Sampler) Step(now time.Time, in Input) []Output {
-	if s.machine != nil && s.trial == nil {
+	if s.Begun() {
 		return s.machine.Step(now, in)
 	}
 	s.now, s.out = now, nil

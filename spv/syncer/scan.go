@@ -39,8 +39,10 @@ type scan struct {
 	told     int32 // Scanned has said so
 	due      bool  // and is to say so again soon
 
-	whole   bool      // blocks are taken whole, without filters
-	lacking time.Time // since when there are peers, but none with filters
+	whole    bool      // blocks are taken whole, without filters
+	lacking  time.Time // since when there are peers, but none with filters
+	bloom    *bloom    // nil: never used yet
+	blooming bool      // it is used now
 
 	offered int32 // height of the last Found, as long as it is not done with; 0: none
 	found   int   // transactions in it
@@ -105,6 +107,7 @@ func (m *Machine) watch(in Watch) {
 	if to := max(s.From-1, min(from-1, m.tree.Tip().Height)); to < s.done.Height {
 		m.move(to)
 	}
+	s.bloom.widen(s)
 }
 
 // move sets the cursor to another block, mostly a lower one, and says so.
@@ -129,6 +132,7 @@ func (s *scan) rewind(fork int32) {
 	if s.offered > fork {
 		s.offered = 0
 	}
+	s.bloom.rewind(fork)
 }
 
 func (s *scan) trim(to int32) {
@@ -225,6 +229,9 @@ func (m *Machine) limit() int32 {
 	if s.whole {
 		return m.tree.Tip().Height
 	}
+	if s.blooming {
+		return s.bloom.to
+	}
 	limit := s.matched
 	if i := s.lowest(); i >= 0 {
 		limit = min(limit, s.rescans[i].next-1)
@@ -297,6 +304,7 @@ func (m *Machine) look(ref spv.Block, block *spv.FullBlock) {
 			s.falsePositives++
 		}
 	}
+	m.judgeBloom(ref.Height, txs)
 	s.seen = s.changes
 	if len(txs) <= s.found {
 		m.pass(ref.Height)
@@ -372,7 +380,8 @@ func (s *scan) concerns(tx *wire.MsgTx, id *spv.Hash) (yes bool) {
 	return yes
 }
 
-// chooseSource takes blocks whole while nobody serves filters, until filters have caught up.
+// chooseSource takes blocks whole, or has peers match them, while nobody serves filters,
+// until filters have caught up.
 func (m *Machine) chooseSource() {
 	s := m.scan
 	if s.Source != Ladder {
@@ -380,11 +389,17 @@ func (m *Machine) chooseSource() {
 	}
 	if len(m.peers) == 0 || slices.ContainsFunc(m.peers, (*peer).filterPeer) {
 		s.lacking = time.Time{}
-		s.whole = s.whole && s.matched < s.done.Height
+		if s.matched >= s.done.Height {
+			s.whole = false
+			m.useBloom(false)
+		}
 		return
 	}
 	if s.lacking.IsZero() {
 		s.lacking = m.now
 	}
-	s.whole = s.whole || m.now.Sub(s.lacking) > fallbackTime
+	if m.now.Sub(s.lacking) > fallbackTime {
+		m.useBloom(m.canBloom())
+		s.whole = !s.blooming
+	}
 }

@@ -29,6 +29,7 @@ const (
 	NoRung    Rung = iota // headers only, or nobody to look through with
 	Committed             // compact filters to which the chain itself commits
 	Compared              // compact filters on which all peers agree (BIP157)
+	Bloomed               // Bloom filters, which peers are told (BIP37)
 	Whole                 // every block
 )
 
@@ -39,6 +40,8 @@ func (r Rung) String() string {
 		return "filters that the chain commits to"
 	case Compared:
 		return "filters compared across peers"
+	case Bloomed:
+		return "bloom filters, by which a peer learns your addresses"
 	case Whole:
 		return "whole blocks"
 	}
@@ -50,6 +53,9 @@ func (r Rung) String() string {
 func (s *Status) Source() string {
 	if s.Rung == Compared && s.FilterPeers < 2 {
 		return "filters of one peer, with none to compare"
+	}
+	if s.Rung == Bloomed && s.BloomPeers < 2 {
+		return s.Rung.String() + ", of one peer, with none to compare"
 	}
 	return s.Rung.String()
 }
@@ -66,10 +72,11 @@ type Status struct {
 	Claimed int32  // highest block by any peer's word; not verified
 	Peers   int
 	Synced  bool   // all that any peer has told is done, and there is at least one
-	Waiting string // what it waits for, in words; empty if nothing
+	Waiting string // what it waits for, in words; empty if nothing, or not for long
 
 	Rung          Rung
 	FilterPeers   int
+	BloomPeers    int  // that were told a Bloom filter
 	Headers       Part // up to the highest claim
 	FilterHeaders Part // from Scan.From on, as all below
 	Filters       Part
@@ -133,6 +140,8 @@ func (m *Machine) Status() Status {
 		s.Stage, s.Waiting = Connecting, "a peer"
 	case pending:
 		s.Waiting = "the parent chain's headers"
+	case s.Waiting == "" && s.Stage != Following:
+		s.Waiting = m.awaited()
 	}
 	s.Synced = s.Stage == Following
 	return s
@@ -147,6 +156,9 @@ func (m *Machine) scanStatus(s *Status) {
 	switch {
 	case m.scan.whole:
 		s.Rung = Whole
+		s.FilterHeaders, s.Filters = Part{}, Part{}
+	case m.scan.blooming:
+		s.Rung, s.BloomPeers = Bloomed, len(m.scan.bloom.told)
 		s.FilterHeaders, s.Filters = Part{}, Part{}
 	case s.FilterPeers == 0:
 	case m.filters.layered:
@@ -179,10 +191,17 @@ func (m *Machine) waitsFor(s *Status) string {
 			return "a peer that serves compact filters"
 		}
 	case Blocks:
+		if m.scan.blooming && len(m.scan.bloom.told) == 0 {
+			return "a peer that takes bloom filters"
+		}
+		var first *fetch
 		for _, f := range m.fetches {
-			if f.block == nil && f.peer == 0 {
-				return fmt.Sprintf("a peer that has block %s", f.ref)
+			if f.block == nil && (first == nil || f.ref.Height < first.ref.Height) {
+				first = f
 			}
+		}
+		if first != nil && first.peer == 0 {
+			return fmt.Sprintf("a peer that has block %s", first.ref)
 		}
 	}
 	return ""

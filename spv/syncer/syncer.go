@@ -10,7 +10,8 @@
 // they hold in height order; where nobody serves filters it takes whole blocks. It sees
 // unconfirmed payments and broadcasts transactions.
 //
-// It keeps no keys, runs no scripts, and never tells a peer what it looks for.
+// It keeps no keys, runs no scripts, and tells no peer what it looks for, unless it is
+// allowed Bloom filters.
 package syncer
 
 import (
@@ -24,7 +25,7 @@ type Source uint8
 
 // The sources.
 const (
-	Ladder      Source = iota // filters, and whole blocks while no peer serves any
+	Ladder      Source = iota // filters, and whole blocks (or Bloom filters) while no peer serves any
 	OnlyFilters               // filters or nothing
 	OnlyBlocks                // every block from Scan.From on, whole
 )
@@ -53,7 +54,11 @@ type Scan struct {
 	Source  Source      // what may be used
 	Filters FilterStore // what is there already; required
 	Headers HeaderStore // for heights below the tree's window; required
+	Doubts  []int32     // what Doubt has made durable
 	Relay   bool        // look at unconfirmed transactions, too
+	// Bloom allows Bloom filters (BIP37) on the ladder, below compact filters and above
+	// whole blocks: the user has agreed that peers learn the wallet's addresses.
+	Bloom bool
 }
 
 // Config says what a machine follows.
@@ -105,6 +110,9 @@ func NewWith(cfg Config) *Machine {
 	}
 	m.filters = newFilters(s, m.tree.Tip().Height)
 	m.claims = &claims{settled: s.From - 1, doubts: map[int32]bool{}}
+	for _, h := range s.Doubts {
+		m.claims.doubts[h] = true
+	}
 	m.scan = newScan(s, m.filters.at)
 	if s.Relay {
 		m.relay = newRelay()
@@ -143,6 +151,10 @@ func (m *Machine) Step(now time.Time, in Input) []Output {
 		m.watch(in)
 	case Broadcast:
 		m.announce(in.Txs)
+	case Tell:
+		for _, p := range m.some((len(m.peers) + 1) / 2) {
+			m.emit(Send{Peer: p.id, Message: in.Message})
+		}
 	case Forget:
 		m.broadcast.forget(in.TxID)
 	}
@@ -165,6 +177,7 @@ func (m *Machine) work() {
 	m.deliver()
 	m.askClaims()
 	m.askBatches()
+	m.askBloom()
 	m.askBlocks()
 }
 

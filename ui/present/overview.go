@@ -101,8 +101,11 @@ func (x *Texts) holding(b *app.Balance, c *app.ChainState) Holding {
 			notes = append(notes, x.Amount(p.units, b.Unit)+" "+p.text)
 		}
 	}
-	if !b.Trust.Verified {
+	switch {
+	case !b.Trust.Verified:
 		notes = append(notes, x.Trust(&b.Trust))
+	case b.Trust.Sampled > 0:
+		notes = append(notes, x.sampled(&b.Trust))
 	}
 	h.Note = strings.Join(notes, " \u00b7 ")
 	return h

@@ -1,6 +1,8 @@
 package present
 
 import (
+	"strings"
+
 	"github.com/layeredpow/lamina/internal/app"
 )
 
@@ -36,6 +38,12 @@ func (x *Texts) PlanFlow(p *app.Plan) Flow {
 // PlanCost says what combining costs now and saves later.
 func (x *Texts) PlanCost(p *app.Plan) []Row {
 	var s Section
+	switch p.Advice {
+	case app.AdviseNow:
+		s.add(x.t("Advice"), x.t("Combine now: it costs less than it saves later."))
+	case app.AdviseWait:
+		s.add(x.t("Advice"), x.t("Wait for lower fees: it costs as much as it saves later, or more."))
+	}
 	s.add(x.t("Transactions"), number(len(p.Steps)))
 	s.add(x.t("Cost now"), x.Amount(p.Cost, p.Unit))
 	s.add(x.t("Cost later, without it"), x.t("{{.Amount}}, at {{.Rate}}", words{"Amount": x.Amount(p.Later, p.Unit),
@@ -55,6 +63,8 @@ func (x *Texts) PlanCost(p *app.Plan) []Row {
 // PlanState says how far a plan is.
 func (x *Texts) PlanState(s *app.PlanState) string {
 	switch {
+	case s.Done >= s.Steps && s.Steps == 1:
+		return x.t("The one transaction is sent.")
 	case s.Done >= s.Steps:
 		return x.t("All {{.N}} transactions are sent.", words{"N": number(s.Steps)})
 	case s.Waiting:
@@ -62,4 +72,13 @@ func (x *Texts) PlanState(s *app.PlanState) string {
 			words{"Done": number(s.Done), "N": number(s.Steps)})
 	}
 	return x.t("{{.Done}} of {{.N}} transactions are sent.", words{"Done": number(s.Done), "N": number(s.Steps)})
+}
+
+// PlanWarnings says what wants consent before the next transaction of a plan goes out; empty: nothing does.
+func (x *Texts) PlanWarnings(s *app.PlanState) string {
+	var lines []string
+	for i := range s.Warnings {
+		lines = append(lines, x.t("Before it goes on: {{.Why}}", words{"Why": cut(s.Warnings[i].Text, maxWhy)}))
+	}
+	return strings.Join(lines, "\n")
 }

@@ -82,3 +82,32 @@ func TestLegs(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestSampledWords: what rests on a sampled proof is said to, wherever it is said how far something is known.
+func TestSampledWords(t *testing.T) {
+	x := New(nil)
+	tip := spv.Block{Height: 9000}
+	state := app.ChainState{Title: "Dev", Stage: "sampling", Trust: app.Trust{Tip: tip, Scanned: tip, Sampled: 6120, SampledBits: 32}}
+	if got := x.SyncLine(&state); !strings.HasPrefix(got, "Checking a sampled proof of Dev") {
+		t.Error(got)
+	}
+	state.Trust.Synced, state.Trust.Verified = true, true
+	var row string
+	for _, r := range x.Sync(&state).Rows {
+		if r.Label == "History checked by sample" {
+			row = r.Value
+		}
+	}
+	if want := "up to block 6\u202f120; that one with less than half of its work passes: 1 in 4\u202f200\u202f000\u202f000"; row != want {
+		t.Errorf("got %q, want %q", row, want)
+	}
+	const says = "The history up to block 6\u202f120 is sampled only."
+	holding := x.holding(&app.Balance{Trust: state.Trust}, &state)
+	if got := x.Trust(&state.Trust); !strings.HasSuffix(got, says) || !strings.Contains(holding.Note, says) {
+		t.Errorf("%q, %q", got, holding.Note)
+	}
+	state.Trust.Sampled = 0
+	if got := x.Trust(&state.Trust); strings.Contains(got, "sampled") {
+		t.Error(got)
+	}
+}

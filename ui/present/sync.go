@@ -1,6 +1,8 @@
 package present
 
 import (
+	"math"
+
 	"github.com/layeredpow/lamina/internal/app"
 )
 
@@ -52,6 +54,8 @@ func (x *Texts) stage(s *app.ChainState) string {
 		return x.t("Offline: {{.Chain}} as of the last run", title)
 	case "connecting":
 		return x.t("Looking for peers of {{.Chain}}", title)
+	case "sampling":
+		return x.t("Checking a sampled proof of {{.Chain}}", title)
 	case "presync":
 		return x.t("Weighing the work of {{.Chain}}", title)
 	case "headers":
@@ -84,13 +88,20 @@ func (x *Texts) alarm(states []app.ChainState) string {
 func (x *Texts) Sync(s *app.ChainState) Section {
 	out := Section{Title: x.t("Synchronisation")}
 	out.add(x.t("State"), x.SyncLine(s))
-	if s.Trust.TipTime.Unix() > 0 {
+	switch {
+	case s.Trust.Tip.Height == 0 && !s.Trust.Synced:
+		out.add(x.t("Highest checked header"), x.t("no block known yet"))
+	case s.Trust.TipTime.Unix() > 0:
 		out.add(x.t("Highest checked header"), x.t("{{.N}}, {{.Time}}", words{"N": number(s.Trust.Tip.Height),
 			"Time": x.when(s.Trust.TipTime)}))
 	}
 	out.add(x.t("Money is known up to"), x.upTo(&s.Trust))
 	if s.Trust.FilterSource != "" {
 		out.add(x.t("Looked through by"), s.Trust.FilterSource)
+	}
+	if t := &s.Trust; t.Sampled > 0 {
+		out.add(x.t("History checked by sample"), x.t("up to block {{.N}}; that one with less than half of its work passes: {{.Chance}}",
+			words{"N": number(t.Sampled), "Chance": x.chance(math.Ldexp(1, -t.SampledBits))}))
 	}
 	out.add(x.t("Peers with filters"), number(s.FilterPeers))
 	if s.Looked > 0 {
@@ -121,8 +132,21 @@ func (x *Texts) upTo(t *app.Trust) string {
 	return x.t("Block {{.N}}", words{"N": number(t.Scanned.Height)})
 }
 
-// Trust says in one sentence how far an answer about money can be relied on.
+// Trust says in a sentence or two how far an answer about money can be relied on.
 func (x *Texts) Trust(t *app.Trust) string {
+	if t.Sampled > 0 {
+		return x.known(t) + " " + x.sampled(t)
+	}
+	return x.known(t)
+}
+
+// sampled says what of a chain's history rests on a sample.
+func (x *Texts) sampled(t *app.Trust) string {
+	return x.t("The history up to block {{.N}} is sampled only.", words{"N": number(t.Sampled)})
+}
+
+// known says up to where money is known.
+func (x *Texts) known(t *app.Trust) string {
 	switch {
 	case t.Scanned.Height < 0:
 		return x.t("Not looked through yet: what is there is not known.")

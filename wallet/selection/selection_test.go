@@ -2,6 +2,7 @@ package selection
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -197,15 +198,19 @@ func TestShortages(t *testing.T) {
 }
 
 func BenchmarkSelect(b *testing.B) {
-	rng := rand.New(rand.NewPCG(3, 3))
-	coins := make([]Coin, 100_000)
-	for i := range coins {
-		coins[i] = Coin{Value: 1000 + rng.Int64N(10_000_000), Weight: 272}
-	}
-	r := request(3_000_000_000, 3000)
-	for b.Loop() {
-		if _, err := Select(coins, r, nil, rng); err != nil {
-			b.Fatal(err)
-		}
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(3, 3))
+			coins := make([]Coin, n)
+			for i := range coins {
+				coins[i] = Coin{Value: 1000 + rng.Int64N(10_000_000), Weight: 272}
+			}
+			r := request(3_000_000_000, 3000)
+			for b.Loop() {
+				if _, err := Select(coins, r, nil, rng); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

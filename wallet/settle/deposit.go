@@ -23,6 +23,7 @@ type Deposit struct {
 	Layer  spv.Hash  `json:"layer"`
 	Terms  peg.Terms `json:"terms"`
 	Amount int64     `json:"amount"` // L1 satoshis that were planned; 0: it was found, or is somebody else's
+	Height int32     `json:"height"` // of L1 when it was planned
 
 	Back *Back `json:"back,omitempty"` // of a refundable deposit
 }
@@ -147,7 +148,7 @@ func (b *Book) plan(layer spv.Hash, script []byte, maxFee uint64, amount int64) 
 	if rest, dust := amount*p.UnitsPerSat()-int64(maxFee), peg.Dust(p, script); rest < dust {
 		return Deposit{}, fmt.Errorf("deposit %d sat: leaves %d units after a fee of %d, below dust of %d", amount, rest, maxFee, dust)
 	}
-	return Deposit{Layer: layer, Terms: t, Amount: amount}, nil
+	return Deposit{Layer: layer, Terms: t, Amount: amount, Height: l1.tip.Height}, nil
 }
 
 // keep writes a deposit down and looks for it.
@@ -192,6 +193,11 @@ func (b *Book) readDeposit(key, value []byte) error {
 	if d.Back == nil {
 		return nil
 	}
+	for _, raw := range d.Back.Asks {
+		if _, err := peg.ParseSweepAsk(raw); err != nil {
+			return err
+		}
+	}
 	_, err = b.watch(c, b.chains[c.Clock.NetID()], d.Terms, nil) // where the settlers will move it
 	return err
 }
@@ -230,7 +236,8 @@ type DepositState struct {
 	Why           string
 }
 
-// Deposits returns where the deposits to a layer stand, those that were found included, in a fixed order.
+// Deposits returns where the deposits to a layer stand, those that were found included, in a fixed order. One that was
+// planned and is not seen TermSlack blocks later is left out; should it be paid after all, it is there again.
 func (b *Book) Deposits(layer spv.Hash) (out []DepositState, err error) {
 	c, l1, err := b.pegged(layer)
 	if err != nil {
@@ -248,7 +255,7 @@ func (b *Book) Deposits(layer spv.Hash) (out []DepositState, err error) {
 		for _, r := range b.paid[on] {
 			out = append(out, b.stateOf(c, l1, d, r, w.refundable))
 		}
-		if n == len(out) && d.Amount > 0 {
+		if n == len(out) && d.Amount > 0 && l1.tip.Height-d.Height <= TermSlack {
 			out = append(out, DepositState{Deposit: d, Script: []byte(on.script), Phase: Planned})
 		}
 	}

@@ -54,6 +54,7 @@ type Back struct {
 	User    [32]byte `json:"user"`              // x-only key
 	Script  []byte   `json:"script"`            // on L1, that a refund pays
 	Refunds []Rated  `json:"refunds,omitempty"` // signed, from the lowest fee rate up
+	Asks    [][]byte `json:"asks,omitempty"`    // signed peg.SweepAsk, from the lowest fee up
 }
 
 // Rated is a signed transaction of this package's own, with the rate that it pays.
@@ -95,6 +96,9 @@ func (b *Book) NewRefundable(layer spv.Hash, script []byte, maxFee uint64, amoun
 	if err != nil {
 		return fail(err)
 	}
+	if err := sweepable(c, l1, &d); err != nil {
+		return fail(err)
+	}
 	above, err := keys.Public(RefundPath())
 	if err != nil {
 		return fail(err)
@@ -119,7 +123,7 @@ func (b *Book) NewRefundable(layer spv.Hash, script []byte, maxFee uint64, amoun
 }
 
 // FundRefundable takes the signed transaction that pays a refundable deposit and returns the refunds of it, signed and run,
-// from the lowest fee rate up: to be kept elsewhere too. They are on disk when it returns; before that the transaction
+// from the lowest fee rate up: to be kept elsewhere too. What the settlers are asked with (Asks) is signed with them. They are on disk when it returns; before that the transaction
 // must not be committed.
 func (b *Book) FundRefundable(layer spv.Hash, tx *wire.MsgTx, keys Keys) ([]Rated, error) {
 	c, l1, err := b.pegged(layer)
@@ -143,6 +147,9 @@ func (b *Book) FundRefundable(layer spv.Hash, tx *wire.MsgTx, keys Keys) ([]Rate
 		back := *d.Back
 		changed.Back = &back
 		if back.Refunds, err = b.signBack(c, l1, d, wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}, out.Value, keys); err != nil {
+			return nil, err
+		}
+		if back.Asks, err = signAsks(c, l1, d, wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}, out.Value, keys); err != nil {
 			return nil, err
 		}
 		return back.Refunds, b.keep(changed, l1, out.PkScript)
@@ -224,6 +231,17 @@ func pick(of []Rated, rate fee.Rate) (*wire.MsgTx, error) {
 		}
 	}
 	return parseTx(of[len(of)-1].Raw)
+}
+
+// Refunds returns the refunds of all refundable deposits that were ever planned, by the script on the L1 that they pay.
+func (b *Book) Refunds(l1 spv.Hash) map[string][]Rated {
+	out := map[string][]Rated{}
+	for on, d := range b.deposits {
+		if on.chain == l1 && d.Back != nil {
+			out[on.script] = d.Back.Refunds
+		}
+	}
+	return out
 }
 
 // waiting says where a refundable deposit stands.

@@ -233,3 +233,92 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestPlannedForgotten: a deposit that was planned and never paid is shown for as long as it could be, and again when it
+// is paid after all. Its refunds are known all the time.
+func TestPlannedForgotten(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 11, 0)
+	_, to, err := w.p.b.NewDeposit(w.id, script(2), MaxFees(w.layer.p)[0], 90_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.p.b.NewRefundable(w.id, script(3), MaxFees(w.layer.p)[0], 90_000, script(40), w.p.keys); err != nil {
+		t.Fatal(err)
+	}
+	for range TermSlack {
+		w.l1.mine(true)
+	}
+	w.p.sync()
+	if s := w.states(t); len(s) != 2 || s[0].Phase != Planned || s[1].Phase != Planned {
+		t.Fatalf("%+v", s)
+	}
+	w.l1.mine(true)
+	w.p.sync()
+	w.p.open()
+	if s := w.states(t); len(s) != 0 || len(w.p.b.Refunds(w.l1.p.NetID())) != 1 {
+		t.Fatalf("%+v", s)
+	}
+	w.l1.send(w.l1.pay(wire.NewTxOut(1, script(99)), wire.NewTxOut(to.Amount, to.Script)))
+	w.l1.mine(true)
+	w.p.sync()
+	if s := w.states(t); len(s) != 1 || s[0].Phase != Buried {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// TestAsks: settlers are asked for a sweep from its block until half the refund age, for more the older it is; after a
+// restart too, without the keys; and not for what could not bear it.
+func TestAsks(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 12, 0)
+	l1, age := w.l1.p.NetID(), w.layer.p.Peg.Refund
+	if err := w.p.b.SetRates(l1, 1000, 40_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.p.b.NewRefundable(w.id, script(9), MaxFees(w.layer.p)[0], w.layer.p.Peg.MinDeposit+100, script(40), w.p.keys); err == nil {
+		t.Error("planned what no sweep's fee is left of")
+	}
+	_, tx := w.refundable(t, 2)
+	asks := func() []*peg.SweepAsk {
+		t.Helper()
+		w.p.sync()
+		w.p.open()
+		out, err := w.p.b.Asks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got := asks(); len(got) != 0 {
+		t.Fatalf("not in L1: %+v", got)
+	}
+	w.l1.mine(true)
+	var fees []int64
+	for range age / 2 {
+		got := asks()
+		if len(got) != 1 || got[0].CheckSignature() != nil || got[0].Outpoint.Hash != tx.TxHash() {
+			t.Fatalf("%+v", got)
+		}
+		b, err := got[0].Sweep(w.layer.p, w.l1.p, 90_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := w.states(t); len(s) != 1 || string(b.Spends[0].Vault.PkScript) != string(s[0].Script) {
+			t.Fatalf("%+v", s)
+		}
+		if n := len(fees); n == 0 || fees[n-1] != got[0].Fee {
+			fees = append(fees, got[0].Fee)
+		}
+		w.l1.mine(true)
+	}
+	if len(fees) < 3 {
+		t.Errorf("fees %d, want them to rise", fees)
+	}
+	for i := range fees[1:] {
+		if fees[i+1] < 2*fees[i] {
+			t.Errorf("fees %d: each is to be twice the one before", fees)
+		}
+	}
+	if got := asks(); len(got) != 0 {
+		t.Fatalf("older than half the refund age: %+v", got)
+	}
+}

@@ -200,7 +200,7 @@ func TestForeignKeys(t *testing.T) {
 	if err := a.b.Accept(0, answer, newKeys(t, 999)); err == nil {
 		t.Error("accepted with foreign keys")
 	}
-	if _, err := a.b.Restore(offer, answer, w.scripts[0], 5, newKeys(t, 999)); err == nil {
+	if _, err := a.b.Restore(offer, answer, w.scripts[0], newKeys(t, 999)); err == nil {
 		t.Error("restored with foreign keys")
 	}
 	if _, _, err := a.b.Take(offer, nil, w.scripts[0], a.keys); err == nil {
@@ -221,4 +221,41 @@ func mustLeg(t testing.TB, b *Book) *wire.TxOut {
 		t.Fatal(err)
 	}
 	return wire.NewTxOut(to.Amount, to.Script)
+}
+
+// TestSwapKeysOnce: a wallet that lost its records, and has no texts, gives no new swap the keys of an old one; and the old
+// one can still be restored beside the new.
+func TestSwapKeysOnce(t *testing.T) {
+	w := newSwapWorld(t, 36, 0)
+	w.agree(w.request(true, true, swap.P2TR))
+	for _, p := range w.parties {
+		w.act(p)
+	}
+	a := w.parties[0]
+	old, answer := w.offer, w.answer
+	was, err := swap.DecodeOffer(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.lose()
+	r := w.request(true, true, swap.P2TR)
+	r.T1++
+	for range 3 { // also where the very same terms are offered again and again
+		n, text, err := a.b.Offer(r, a.keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := swap.DecodeOffer(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Refund == was.Refund || o.Redeem == was.Redeem || o.Signer == was.Signer || o.Hash == was.Hash {
+			t.Fatalf("swap %d has keys or hash of another", n)
+		}
+		was = o
+	}
+	n, err := a.b.Restore(old, answer, w.scripts[0], a.keys)
+	if err != nil || n != 3 {
+		t.Fatalf("restored as %d: %v", n, err)
+	}
 }

@@ -195,7 +195,7 @@ func (b *Book) secretOf(s *session, keys Keys) ([32]byte, error) {
 	if secret, ok := b.seenSecret(s); ok {
 		return secret, nil
 	}
-	return ownSecret(keys, s.Number, *s.offer)
+	return ownSecret(keys, s.Index, *s.offer)
 }
 
 // sight gathers what a decision follows from; nil without an answer.

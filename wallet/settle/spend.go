@@ -94,7 +94,7 @@ func (b *Book) spend(s *session, side *swap.Side, path swap.Path, at wire.OutPoi
 	if leg.Form == swap.P2TR {
 		sign = keys.SignSchnorrUntweaked
 	}
-	sig, err := sign(swapPath(s.Number, key), [32]byte(hash))
+	sig, err := sign(swapPath(s.Index, key), [32]byte(hash))
 	if err != nil {
 		return nil, err
 	}

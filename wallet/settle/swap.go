@@ -9,9 +9,10 @@ import (
 	"github.com/layeredpow/lamina/spv/swap"
 )
 
-// session is a swap that we take part in. Its keys and its secret follow from the seed, its number and the offer.
+// session is a swap that we take part in. Its keys and its secret follow from the seed and the offer.
 type session struct {
 	Number  uint32  `json:"number"`
+	Index   uint32  `json:"index"` // where its keys stand, see indexOf
 	Maker   bool    `json:"maker"`
 	Offer   string  `json:"offer"`            // text
 	Answer  string  `json:"answer,omitempty"` // text; empty: nobody took it yet
@@ -61,25 +62,29 @@ type SwapRequest struct {
 // Offer makes an offer. It is on disk when its number and its text are returned.
 func (b *Book) Offer(r SwapRequest, keys Keys) (number uint32, text string, err error) {
 	number = b.nextSwap()
-	own, err := deriveKeys(keys, number)
+	o := swap.Offer{MakerFirst: r.First, Give: r.Give, Get: r.Get, T1: r.T1, T2: r.T2}
+	index, err := b.freeIndex(&o, true)
 	if err != nil {
 		return 0, "", err
 	}
-	o := swap.Offer{MakerFirst: r.First, Give: r.Give, Get: r.Get, T1: r.T1, T2: r.T2,
-		Refund: own.refund, Redeem: own.redeem, Signer: own.signer}
+	own, err := deriveKeys(keys, index)
+	if err != nil {
+		return 0, "", err
+	}
+	o.Refund, o.Redeem, o.Signer = own.refund, own.redeem, own.signer
 	if r.Hash != nil && !r.First {
 		return 0, "", errors.New("offer: a hash is for him to name who funds first")
 	}
 	if r.First {
-		if o.Hash, err = hashFor(keys, number, o, r.Hash); err != nil {
+		if o.Hash, err = hashFor(keys, index, o, r.Hash); err != nil {
 			return 0, "", err
 		}
 	}
-	s := &session{Number: number, Maker: true, Foreign: r.Hash != nil, Scripts: r.Scripts, offer: &o}
+	s := &session{Number: number, Index: index, Maker: true, Foreign: r.Hash != nil, Scripts: r.Scripts, offer: &o}
 	if err := b.probe(s, keys); err != nil {
 		return 0, "", err
 	}
-	sig, err := signText(keys, number, o.ID())
+	sig, err := signText(keys, index, o.ID())
 	if err != nil {
 		return 0, "", err
 	}
@@ -97,7 +102,11 @@ func (b *Book) Take(offer string, hash *[32]byte, to Scripts, keys Keys) (number
 		return 0, "", err
 	}
 	number = b.nextSwap()
-	own, err := deriveKeys(keys, number)
+	index, err := b.freeIndex(o, false)
+	if err != nil {
+		return 0, "", err
+	}
+	own, err := deriveKeys(keys, index)
 	if err != nil {
 		return 0, "", err
 	}
@@ -106,19 +115,19 @@ func (b *Book) Take(offer string, hash *[32]byte, to Scripts, keys Keys) (number
 	}
 	a := swap.Answer{Offer: o.ID(), Refund: own.refund, Redeem: own.redeem, Signer: own.signer}
 	if !o.MakerFirst {
-		if a.Hash, err = hashFor(keys, number, *o, hash); err != nil {
+		if a.Hash, err = hashFor(keys, index, *o, hash); err != nil {
 			return 0, "", err
 		}
 	}
-	sig, err := signText(keys, number, a.ID())
+	sig, err := signText(keys, index, a.ID())
 	if err != nil {
 		return 0, "", err
 	}
-	s := &session{Number: number, Offer: offer, Foreign: hash != nil, Scripts: to, offer: o}
+	s := &session{Number: number, Index: index, Offer: offer, Foreign: hash != nil, Scripts: to, offer: o}
 	if s.Answer, err = a.Encode(sig); err != nil {
 		return 0, "", err
 	}
-	if err := b.agree(s, &a, own); err != nil {
+	if err := b.agree(s, &a, own, keys); err != nil {
 		return 0, "", err
 	}
 	return number, s.Answer, b.start(s)
@@ -140,13 +149,13 @@ func (b *Book) Accept(number uint32, answer string, keys Keys) error {
 	if err != nil {
 		return err
 	}
-	own, err := deriveKeys(keys, number)
+	own, err := deriveKeys(keys, old.Index)
 	if err != nil {
 		return err
 	}
 	s := *old
 	s.Answer = answer
-	if err := b.agree(&s, a, own); err != nil {
+	if err := b.agree(&s, a, own, keys); err != nil {
 		return err
 	}
 	return b.start(&s)
@@ -163,9 +172,9 @@ func (b *Book) Cancel(number uint32) error {
 	return b.keepSwap(&s)
 }
 
-// Restore takes up a swap whose record was lost, from the texts of both parties: the seed has the keys and the secret. It
-// tries numbers below limit. The caller reads the chains again from before the funding.
-func (b *Book) Restore(offer, answer string, to Scripts, limit uint32, keys Keys) (number uint32, err error) {
+// Restore takes up a swap whose record was lost, from the texts of both parties: the seed has the keys and the secret.
+// The caller reads the chains again from before the funding.
+func (b *Book) Restore(offer, answer string, to Scripts, keys Keys) (number uint32, err error) {
 	o, err := swap.DecodeOffer(offer)
 	if err != nil {
 		return 0, err
@@ -178,42 +187,50 @@ func (b *Book) Restore(offer, answer string, to Scripts, limit uint32, keys Keys
 	if err != nil {
 		return 0, err
 	}
-	for number := range limit {
-		own, err := deriveKeys(keys, number)
+	for _, s := range b.swaps {
+		if s.offer.ID() == o.ID() {
+			return s.Number, fmt.Errorf("swap %d: its record is there", s.Number)
+		}
+	}
+	maker := true
+	index, ours, err := findIndex(keys, o, true, o.Signer)
+	if err == nil && !ours {
+		maker = false
+		index, ours, err = findIndex(keys, o, false, a.Signer)
+	}
+	if err == nil && !ours {
+		err = errors.New("swap: neither side has keys of this wallet")
+	}
+	if err != nil {
+		return 0, err
+	}
+	own, err := deriveKeys(keys, index)
+	if err != nil {
+		return 0, err
+	}
+	// It may have been funded: not a second time.
+	s := &session{Number: b.nextSwap(), Index: index, Maker: maker, Offer: offer, Answer: answer, Scripts: to, Canceled: true,
+		offer: o, terms: &terms}
+	if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
+		return 0, err
+	}
+	if s.role() == swap.Initiator {
+		secret, err := ownSecret(keys, index, *o)
 		if err != nil {
 			return 0, err
 		}
-		maker := own.signer == o.Signer
-		if !maker && own.signer != a.Signer {
-			continue
-		}
-		if _, ok := b.swaps[number]; ok {
-			return number, fmt.Errorf("swap %d: its record is there", number)
-		}
-		s := &session{Number: number, Maker: maker, Offer: offer, Answer: answer, Scripts: to, offer: o, terms: &terms}
-		if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
-			return 0, err
-		}
-		if s.role() == swap.Initiator {
-			secret, err := ownSecret(keys, number, *o)
-			if err != nil {
-				return 0, err
-			}
-			s.Foreign = sha256.Sum256(secret[:]) != terms.Hash
-		}
-		s.Canceled = true // it may have been funded: not a second time
-		return number, b.start(s)
+		s.Foreign = sha256.Sum256(secret[:]) != terms.Hash
 	}
-	return 0, fmt.Errorf("swap: none of the first %d numbers has its keys", limit)
+	return s.Number, b.start(s)
 }
 
 // probe judges an offer with keys in the taker's place that are nobody's.
 func (b *Book) probe(s *session, keys Keys) error {
-	refund, err := publicKey(keys, s.Number, keysOfProbe)
+	refund, err := publicKey(keys, s.Index, keysOfProbe)
 	if err != nil {
 		return err
 	}
-	redeem, err := publicKey(keys, s.Number, keysOfProbe+1)
+	redeem, err := publicKey(keys, s.Index, keysOfProbe+1)
 	if err != nil {
 		return err
 	}
@@ -239,13 +256,17 @@ func (b *Book) probe(s *session, keys Keys) error {
 }
 
 // agree joins offer and answer and judges what comes of it: the terms, our keys in it, the hash.
-func (b *Book) agree(s *session, a *swap.Answer, own swapKeys) error {
+func (b *Book) agree(s *session, a *swap.Answer, own swapKeys, keys Keys) error {
 	terms, err := swap.Join(s.offer, a)
 	if err != nil {
 		return err
 	}
-	if s.Maker && a.Signer == own.signer || !s.Maker && s.offer.Signer == own.signer {
-		return errors.New("swap: with ourselves")
+	other := s.offer.Signer
+	if s.Maker {
+		other = a.Signer
+	}
+	if _, ours, err := findIndex(keys, s.offer, !s.Maker, other); err != nil || ours {
+		return errors.Join(err, errors.New("swap: with ourselves"))
 	}
 	if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
 		return err

@@ -214,7 +214,7 @@ func TestSwaps(t *testing.T) {
 			if p := w.parties[w.rng.IntN(2)]; i == lost && seed%4 == 3 {
 				offer, answer, to := w.offer, w.answer, w.scripts[slices.Index(w.parties[:], p)]
 				p.lose()
-				p.try(func() error { _, err := p.b.Restore(offer, answer, to, 20, p.keys); return ignoreKnown(err) })
+				p.try(func() error { _, err := p.b.Restore(offer, answer, to, p.keys); return ignoreKnown(err) })
 			}
 			for _, p := range w.parties {
 				w.act(p)

@@ -61,11 +61,14 @@ func (b *Book) hold(s *session) {
 }
 
 func (b *Book) readSwap(key, value []byte) error {
-	s := new(session)
+	if len(key) != 4 {
+		return errKey
+	}
+	s := &session{Index: binary.BigEndian.Uint32(key)} // of records that name none
 	if err := decode(value, s); err != nil {
 		return err
 	}
-	if len(key) != 4 || binary.BigEndian.Uint32(key) != s.Number || s.Number >= keystore.Hardened {
+	if binary.BigEndian.Uint32(key) != s.Number || s.Number >= keystore.Hardened || s.Index >= keystore.Hardened {
 		return errKey
 	}
 	var err error

@@ -38,7 +38,10 @@ func (n *network) layered(name string, l1 *network) *layered {
 }
 
 // mineLayer makes a block of the layer whose proof is over the L1's tip.
-func (n *network) mineLayer(h *layered) {
+func (n *network) mineLayer(h *layered) { n.mineVote(h, 1) }
+
+// mineVote is mineLayer with a fee vote, by which blocks differ.
+func (n *network) mineVote(h *layered, vote uint16) {
 	n.t.Helper()
 	c := h.node.chain
 	next, err := c.Next()
@@ -52,7 +55,7 @@ func (n *network) mineLayer(h *layered) {
 	check(n.t, err)
 	top, _ := h.l1.Header(tip.Hash)
 	b, err := template.Build(&template.Request{Chain: n.p, Prev: c.Tip(), Bits: c.NextBits(top.Time()), Median: c.MedianTime(), Now: top.Time(),
-		Payout: open, Commitment: &spv.Commitment{Anchor: anchor, FeeVote: 1, FilterHeader: next.FilterHeader, MMRRoot: next.MMRRoot}})
+		Payout: open, Commitment: &spv.Commitment{Anchor: anchor, FeeVote: vote, FilterHeader: next.FilterHeader, MMRRoot: next.MMRRoot}})
 	check(n.t, err)
 	header, coinbase := b.Bare()
 	aux := proof(n, h.l1, header.ID(), tip, top)

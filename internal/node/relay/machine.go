@@ -62,9 +62,9 @@ type Config struct {
 	Pool  Pool
 	// Parent is the chain that a layer is merge-mined with; nil on an L1.
 	Parent spv.ParentView
-	// Settle hears the signatures of batches that peers send; nil: they are let go. It must not
+	// Settle hears the signatures of batches and the asks of depositors that peers send; nil: they are let go. It must not
 	// wait, and may drop what does not fit. What is good comes back by Flood, what is bad by Blame.
-	Settle func(from syncer.Peer, s *msg.SettleSig)
+	Settle func(from syncer.Peer, message msg.Message)
 	// Sample makes what a layer's nodes answer getsample with; nil: they do not.
 	Sample Sampler
 	// Salt is random and secret: it keeps peers from foreseeing what is chosen by chance.
@@ -98,7 +98,7 @@ type Machine struct {
 	wanted  map[spv.Hash]*wanted // transactions that were announced and asked for
 	ticking time.Time            // when the pool last heard of the time
 
-	settle func(syncer.Peer, *msg.SettleSig)
+	settle func(syncer.Peer, msg.Message)
 	floods []flood // signatures that peers are still to be told of
 
 	sample  Sampler

@@ -122,7 +122,9 @@ func (m *Machine) received(p *peer, message msg.Message) {
 	case *wire.MsgSendHeaders:
 		p.headers = true
 	case *msg.SettleSig:
-		m.settleSig(p, message)
+		m.settlement(p, message.NetID, message)
+	case *msg.SweepAsk:
+		m.settlement(p, message.NetID, message)
 	case *wire.MsgFeeFilter:
 		if message.MinFee >= 0 && message.MinFee <= m.params.Unit.MaxMoney {
 			p.fee = message.MinFee

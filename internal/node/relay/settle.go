@@ -6,12 +6,13 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
 const (
-	// maxSigs is how many settlement signatures of one peer are looked at in sigTurn: twice
+	// maxSigs is how many settlement signatures and asks of one peer are looked at in sigTurn: twice
 	// what the largest batch has (15 settlers, 41 inputs), and everything is said again. What
 	// comes beyond is let go without blame.
 	maxSigs = 1230
@@ -24,21 +25,21 @@ const (
 	badSig = 20
 )
 
-// flood is a signature on its way to all peers but one.
+// flood is a signature or an ask on its way to all peers but one.
 type flood struct {
-	sig    *msg.SettleSig
-	except syncer.Peer
+	message msg.Message
+	except  syncer.Peer
 }
 
-// Flood sends a settlement signature to all peers that are full nodes, but one (0: to all),
+// Flood sends a settlement signature, or a depositor's ask, to all peers that are full nodes, but one (0: to all),
 // from the next step on. It is for the caller to have verified it.
-func (m *Machine) Flood(s *msg.SettleSig, except syncer.Peer) {
+func (m *Machine) Flood(message msg.Message, except syncer.Peer) {
 	if len(m.floods) < maxFloods {
-		m.floods = append(m.floods, flood{s, except})
+		m.floods = append(m.floods, flood{message, except})
 	}
 }
 
-// Blame counts against a peer that it has sent a bad settlement signature.
+// Blame counts against a peer that it has sent a bad settlement signature or ask.
 func (m *Machine) Blame(id syncer.Peer, why string) {
 	if p := m.peer(id); p != nil {
 		p.bad = append(p.bad, why)
@@ -51,7 +52,7 @@ func (m *Machine) spread() {
 	for _, f := range m.floods[:n] {
 		for _, p := range m.peers {
 			if p.id != f.except && p.serves&wire.SFNodeNetwork != 0 {
-				m.send(p, f.sig)
+				m.send(p, f.message)
 			}
 		}
 	}
@@ -64,15 +65,15 @@ func (m *Machine) spread() {
 	}
 }
 
-// settleSig takes a peer's signature of a batch. Whoever judges it calls Blame.
-func (m *Machine) settleSig(p *peer, s *msg.SettleSig) {
-	if m.settle == nil || s.NetID != m.params.NetID() {
+// settlement takes what a peer says for a network's settlement, a signature or an ask. Whoever judges it calls Blame.
+func (m *Machine) settlement(p *peer, netID spv.Hash, message msg.Message) {
+	if m.settle == nil || netID != m.params.NetID() {
 		return
 	}
 	if m.now.Sub(p.sigTurn) >= sigTurn {
 		p.sigTurn, p.sigs = m.now, 0
 	}
 	if p.sigs++; p.sigs <= maxSigs {
-		m.settle(p.id, s)
+		m.settle(p.id, message)
 	}
 }

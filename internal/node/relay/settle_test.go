@@ -17,7 +17,7 @@ func TestSettleSigs(t *testing.T) {
 	n := newNetwork(t, 11)
 	m := n.nodes(1)[0].node.m
 	heard := map[syncer.Peer]int{}
-	m.settle = func(from syncer.Peer, _ *msg.SettleSig) { heard[from]++ }
+	m.settle = func(from syncer.Peer, _ msg.Message) { heard[from]++ }
 	now := n.now
 	for id, services := range map[syncer.Peer]wire.ServiceFlag{101: serves, 102: serves, 103: 0} { // the last is a light client
 		m.Step(now, syncer.Connected{Peer: id, Inbound: true, Services: services})

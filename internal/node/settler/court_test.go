@@ -1,6 +1,7 @@
 package settler_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -10,13 +11,31 @@ import (
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
-// memory is a Log that outlives its settler.
-type memory map[[2]int]spv.Hash
+// memory is a Log that outlives its settler: transactions by [2]int{batch, attempt} and by wire.OutPoint, fees of sweeps
+// by feeOf.
+type memory map[any]spv.Hash
+
+type feeOf wire.OutPoint
+
+func (m memory) Swept(op wire.OutPoint) (int64, spv.Hash, bool, error) {
+	id, ok := m[op]
+	fee := m[feeOf(op)]
+	return int64(binary.LittleEndian.Uint64(fee[:])), id, ok, nil
+}
+
+func (m memory) RecordSweep(op wire.OutPoint, fee int64, txid spv.Hash) error {
+	if was, old, ok, _ := m.Swept(op); ok && old != txid && fee <= was {
+		return errors.New("another one is recorded")
+	}
+	var b spv.Hash
+	binary.LittleEndian.PutUint64(b[:], uint64(fee))
+	m[op], m[feeOf(op)] = txid, b
+	return nil
+}
 
 func (m memory) Signed(number uint32, attempt int) (spv.Hash, bool, error) {
 	id, ok := m[[2]int{int(number), attempt}]
@@ -36,7 +55,7 @@ type seat struct {
 	key     daemon.Signer
 	log     memory
 	machine *settler.Machine // nil: killed
-	signed  map[[2]int]spv.Hash
+	signed  map[any]spv.Hash
 	blamed  int
 	share   float64
 	layer   settler.Layer
@@ -54,14 +73,14 @@ type court struct {
 
 type letter struct {
 	to  int
-	sig settler.Heard
+	sig settler.Input
 }
 
 func newCourt(t testing.TB, w *world, rng *rand.Rand, keys ...daemon.Signer) *court {
 	t.Helper()
 	c := &court{t: t, w: w, rng: rng}
 	for _, k := range keys {
-		c.seats = append(c.seats, &seat{key: k, log: memory{}, signed: map[[2]int]spv.Hash{}, share: 0.5, layer: w.l2})
+		c.seats = append(c.seats, &seat{key: k, log: memory{}, signed: map[any]spv.Hash{}, share: 0.5, layer: w.l2})
 	}
 	for i := range c.seats {
 		c.start(i)
@@ -105,7 +124,9 @@ func (c *court) step(i int, in settler.Input) {
 		case settler.Sign:
 			c.sign(i, &out)
 		case settler.Gossip:
-			c.send(i, out.Sig, out.Except)
+			c.send(i, settler.Heard{From: syncer.Peer(i + 1), Sig: out.Sig}, out.Except)
+		case settler.Spread:
+			c.send(i, settler.Asked{From: syncer.Peer(i + 1), Ask: out.Ask}, out.Except)
 		case settler.Broadcast:
 			c.broadcast(out.Tx)
 		case settler.Blame:
@@ -121,9 +142,11 @@ func (c *court) step(i int, in settler.Input) {
 func (c *court) sign(i int, out *settler.Sign) {
 	c.t.Helper()
 	s := c.seats[i]
-	at := [2]int{int(out.Batch.Number), out.Batch.Attempt}
+	at := any([2]int{int(out.Batch.Number), out.Batch.Attempt})
 	id := out.Batch.Tx.TxHash()
-	if was, ok := s.signed[at]; ok && was != id {
+	if out.Batch.Number == 0 {
+		at = out.Batch.Tx.TxIn[0].PreviousOutPoint // whose fee may rise
+	} else if was, ok := s.signed[at]; ok && was != id {
 		c.t.Fatalf("settler %d signs %s for batch %v, and signed %s", i, id, at, was)
 	}
 	if s.log[at] != id {
@@ -135,12 +158,12 @@ func (c *court) sign(i int, out *settler.Sign) {
 	c.step(i, settler.Signed{TxID: id, Sigs: sigs})
 }
 
-func (c *court) send(from int, sig *msg.SettleSig, except syncer.Peer) {
+func (c *court) send(from int, in settler.Input, except syncer.Peer) {
 	for to := range c.seats {
 		if to == from || syncer.Peer(to+1) == except || c.lossy && c.rng.IntN(3) == 0 {
 			continue
 		}
-		c.lines = append(c.lines, letter{to, settler.Heard{From: syncer.Peer(from + 1), Sig: sig}})
+		c.lines = append(c.lines, letter{to, in})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
-// Input is what Machine.Step takes: Moved, Tick, Heard or Signed.
+// Input is what Machine.Step takes: Moved, Tick, Heard, Asked or Signed.
 type Input interface{ input() }
 
 type (
@@ -23,6 +23,11 @@ type (
 		From syncer.Peer
 		Sig  *msg.SettleSig
 	}
+	// Asked brings what a depositor asks for, through a peer.
+	Asked struct {
+		From syncer.Peer
+		Ask  *msg.SweepAsk
+	}
 	// Signed brings what the signer made of a Sign.
 	Signed struct {
 		TxID spv.Hash
@@ -34,9 +39,10 @@ type (
 func (Moved) input()  {}
 func (Tick) input()   {}
 func (Heard) input()  {}
+func (Asked) input()  {}
 func (Signed) input() {}
 
-// Output is what Machine.Step asks for: Sign, Gossip, Broadcast or Blame. Outputs are
+// Output is what Machine.Step asks for: Sign, Gossip, Spread, Broadcast or Blame. Outputs are
 // carried out in order.
 type Output interface{ output() }
 
@@ -52,7 +58,12 @@ type (
 		Sig    *msg.SettleSig
 		Except syncer.Peer // who sent it; 0: nobody
 	}
-	// Broadcast hands a batch with all its witnesses to the L1's nodes. It comes again until
+	// Spread sends a verified ask to all peers but one.
+	Spread struct {
+		Ask    *msg.SweepAsk
+		Except syncer.Peer // who sent it; 0: nobody
+	}
+	// Broadcast hands a batch or a sweep with all its witnesses to the L1's nodes. It comes again until
 	// the batch is in L1; that they know it already is no fault.
 	Broadcast struct{ Tx *wire.MsgTx }
 	// Blame says that a peer has sent what no honest one would have passed on.
@@ -64,6 +75,7 @@ type (
 
 func (Sign) output()      {}
 func (Gossip) output()    {}
+func (Spread) output()    {}
 func (Broadcast) output() {}
 func (Blame) output()     {}
 
@@ -74,6 +86,11 @@ type Log interface {
 	// Record is durable when it returns. It refuses another transaction for a batch and attempt
 	// than the one that is there.
 	Record(number uint32, attempt int, txid spv.Hash) error
+	// Swept returns fee and transaction of the sweep that was recorded last for a refundable deposit on L1.
+	Swept(deposit wire.OutPoint) (fee int64, txid spv.Hash, ok bool, err error)
+	// RecordSweep is durable when it returns. It refuses a fee that is not higher than the one that is there, but for the
+	// same transaction.
+	RecordSweep(deposit wire.OutPoint, fee int64, txid spv.Hash) error
 }
 
 // Status tells what a settler is at.
@@ -87,6 +104,8 @@ type Status struct {
 	// Oldest is the L1 height of the vault's oldest output, 0 if it is empty. An output's recovery
 	// age counts from there.
 	Oldest int32
+	// Sweeps is how many refundable deposits are being swept.
+	Sweeps int
 	// Last is the last batch in L1, or the first connector's transaction; nil: there is none.
 	Last *Settled
 	// What follows is about the batch that is due; a zero TxID: none is.

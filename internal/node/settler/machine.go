@@ -34,6 +34,8 @@ type Machine struct {
 	netID   spv.Hash
 	ledger  *Ledger
 	job     *job
+	sweeps  map[wire.OutPoint]*sweep
+	signing spv.Hash // the sweep that the signer was asked for last; zero: it has answered
 	refusal *Refusal
 	supply  peg.Supply
 	at      [2]spv.Block // tips of layer and L1 that the supply was read at
@@ -41,7 +43,7 @@ type Machine struct {
 	out     []Output
 }
 
-// job is the batch that is being signed.
+// job is a batch that is being signed, or a sweep.
 type job struct {
 	batch    *peg.Batch
 	txid     spv.Hash
@@ -62,7 +64,7 @@ func New(cfg Config) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Machine{cfg: cfg, netID: cfg.Layer.Params().NetID(), ledger: l,
+	return &Machine{cfg: cfg, netID: cfg.Layer.Params().NetID(), ledger: l, sweeps: map[wire.OutPoint]*sweep{},
 		refusal: refuse(RefuseBehind, "nothing has been read yet")}, nil
 }
 
@@ -76,6 +78,8 @@ func (m *Machine) Step(in Input) []Output {
 		m.look(true)
 	case Heard:
 		m.hear(in.From, in.Sig)
+	case Asked:
+		m.asked(in.From, in.Ask)
 	case Signed:
 		m.signed(&in)
 	}
@@ -84,7 +88,7 @@ func (m *Machine) Step(in Input) []Output {
 
 // Status returns what the settler is at.
 func (m *Machine) Status() Status {
-	s := Status{Refusal: m.refusal, Supply: m.supply, Layer: m.at[0], L1: m.at[1], Oldest: m.oldest, Last: m.ledger.last()}
+	s := Status{Refusal: m.refusal, Sweeps: len(m.sweeps), Supply: m.supply, Layer: m.at[0], L1: m.at[1], Oldest: m.oldest, Last: m.ledger.last()}
 	if j := m.job; j != nil {
 		s.Number, s.Attempt, s.TxID, s.Payouts = j.batch.Number, j.batch.Attempt, j.txid, len(j.batch.Payouts)
 		s.Complete = j.complete != nil
@@ -109,11 +113,18 @@ func (m *Machine) look(again bool) {
 			return // what was collected may be wanted again in a moment
 		}
 	}
+	m.lookAtBatch(batch, again)
+	m.lookAtSweeps(again, err == nil)
+}
+
+// lookAtBatch does what is due about a batch; nil: none is.
+func (m *Machine) lookAtBatch(batch *peg.Batch, again bool) {
 	if batch == nil {
 		m.job = nil
 		return
 	}
 	if m.job == nil || m.job.txid != batch.Tx.TxHash() {
+		var err error
 		if m.job, err = m.newJob(batch); err != nil {
 			m.refusal, m.job = asRefusal(err), nil
 			return
@@ -231,14 +242,18 @@ func (m *Machine) record() error {
 
 // repeat asks for signatures that are wanting, and sends all that are there.
 func (m *Machine) repeat() {
-	j := m.job
-	if j.wanting() {
-		m.emit(Sign{j.batch, j.hashes})
+	if m.job.wanting() {
+		m.emit(Sign{m.job.batch, m.job.hashes})
 	}
+	m.tell(m.job)
+}
+
+// tell sends what there is of a job.
+func (m *Machine) tell(j *job) {
 	for i, sigs := range j.sigs {
 		for place := range j.batch.Spends[i].Set.Keys {
 			if sig, ok := sigs[place]; ok {
-				m.emit(Gossip{Sig: m.message(i, place, sig)})
+				m.emit(Gossip{Sig: m.message(j, i, place, sig)})
 			}
 		}
 	}
@@ -247,17 +262,17 @@ func (m *Machine) repeat() {
 	}
 }
 
-func (m *Machine) message(input, place int, sig [64]byte) *msg.SettleSig {
-	b := m.job.batch
-	return &msg.SettleSig{NetID: m.netID, Number: b.Number, Attempt: uint8(b.Attempt), TxID: m.job.txid,
+func (m *Machine) message(j *job, input, place int, sig [64]byte) *msg.SettleSig {
+	b := j.batch
+	return &msg.SettleSig{NetID: m.netID, Number: b.Number, Attempt: uint8(b.Attempt), TxID: j.txid,
 		Input: uint16(input), Settler: uint8(place), Signature: sig}
 }
 
 // hear takes a peer's signature. What is about another transaction than ours is let go
 // without blame: one of us may be behind, and it will come again.
 func (m *Machine) hear(from syncer.Peer, s *msg.SettleSig) {
-	j := m.job
-	if j == nil || s.NetID != m.netID || s.TxID != j.txid {
+	j := m.jobOf(s.TxID)
+	if j == nil || s.NetID != m.netID {
 		return
 	}
 	if s.Number != j.batch.Number || int(s.Attempt) != j.batch.Attempt || int(s.Input) >= len(j.sigs) {
@@ -275,11 +290,15 @@ func (m *Machine) hear(from syncer.Peer, s *msg.SettleSig) {
 	}
 	j.sigs[input][place] = s.Signature
 	m.emit(Gossip{Sig: s, Except: from})
-	m.assemble()
+	m.assemble(j)
 }
 
 // signed takes what our own signer made. It, too, is verified.
 func (m *Machine) signed(in *Signed) {
+	if in.TxID == m.signing {
+		m.swept(in)
+		return
+	}
 	j := m.job
 	if j == nil || in.TxID != j.txid {
 		return // something else is due by now
@@ -288,7 +307,21 @@ func (m *Machine) signed(in *Signed) {
 	if j.trouble = j.add(m, in); j.trouble != nil || m.refusal == was {
 		m.refusal = j.trouble
 	}
-	m.assemble()
+	m.assemble(j)
+	m.askSweep(m.refusal == nil)
+}
+
+// jobOf returns the batch or the sweep with an id; nil: neither is due.
+func (m *Machine) jobOf(txid spv.Hash) *job {
+	if m.job != nil && m.job.txid == txid {
+		return m.job
+	}
+	for _, s := range m.sweeps {
+		if s.txid == txid {
+			return s.job
+		}
+	}
+	return nil
 }
 
 // add takes the signatures that are good; what is wrong with the others is returned.
@@ -309,15 +342,14 @@ func (j *job) add(m *Machine, in *Signed) *Refusal {
 				return refuse(RefuseSigner, "input %d: %v", i, err)
 			}
 			j.sigs[i][place] = sig
-			m.emit(Gossip{Sig: m.message(i, place, sig)})
+			m.emit(Gossip{Sig: m.message(j, i, place, sig)})
 		}
 	}
 	return nil
 }
 
 // assemble puts the transaction together once every input has its k signatures.
-func (m *Machine) assemble() {
-	j := m.job
+func (m *Machine) assemble(j *job) {
 	if j.complete != nil {
 		return
 	}

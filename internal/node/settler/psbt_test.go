@@ -134,9 +134,9 @@ func TestRun(t *testing.T) {
 	key := keyFile(t, 2)
 	signers := []daemon.Signer{keyFile(t, 1), nil,
 		&daemon.Remote{Public: key.Keys(), Ask: func(_ context.Context, packet []byte) ([]byte, error) { return elsewhere(t, packet, 2), nil }}}
-	lines := make([]chan settler.Heard, len(signers))
+	lines := make([]chan settler.Input, len(signers))
 	for i := range lines {
-		lines[i] = make(chan settler.Heard, 100)
+		lines[i] = make(chan settler.Input, 100)
 	}
 	got := make(chan *wire.MsgTx, 100)
 	quiet := make(chan struct{})
@@ -156,11 +156,11 @@ func TestRun(t *testing.T) {
 			daemon.Run(ctx, daemon.Config{
 				Machine: m, Signer: signer, News: []func() <-chan struct{}{func() <-chan struct{} { return quiet }},
 				Heard: lines[i], Again: 50 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-				Gossip: func(s *msg.SettleSig, except syncer.Peer) {
+				Gossip: func(m msg.Message, except syncer.Peer) {
 					for to := range lines {
 						if to != i && syncer.Peer(to+1) != except {
 							select {
-							case lines[to] <- settler.Heard{From: syncer.Peer(i + 1), Sig: s}:
+							case lines[to] <- settler.Heard{From: syncer.Peer(i + 1), Sig: m.(*msg.SettleSig)}:
 							default:
 							}
 						}

@@ -148,7 +148,7 @@ func thieves(t *testing.T) (*world, *court, *settler.Sign) {
 	w.pool2 = append(w.pool2, tx)
 	w.mine(9)
 	c := newCourt(t, w, rand.New(rand.NewPCG(1, 1)))
-	c.seats = []*seat{{key: keyFile(t, 3), log: memory{}, signed: map[[2]int]spv.Hash{}, share: 0.5, layer: w.l2}}
+	c.seats = []*seat{{key: keyFile(t, 3), log: memory{}, signed: map[any]spv.Hash{}, share: 0.5, layer: w.l2}}
 	m, err := settler.New(settler.Config{Layer: w.l2, L1: w.l1, Keys: keyFile(t, 3).Keys(), Log: c.seats[0].log,
 		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
 	check(t, err)

@@ -215,7 +215,7 @@ func TestSignerGivesUp(t *testing.T) {
 		defer close(ended)
 		daemon.Run(ctx, daemon.Config{Machine: m, Signer: s, Again: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 			News:   []func() <-chan struct{}{func() <-chan struct{} { return quiet }},
-			Gossip: func(*msg.SettleSig, syncer.Peer) {}, Blame: func(syncer.Peer, string) {},
+			Gossip: func(msg.Message, syncer.Peer) {}, Blame: func(syncer.Peer, string) {},
 			Broadcast: func(context.Context, *wire.MsgTx) error { return nil },
 			Told: func(st settler.Status) {
 				if st.Refusal != nil && st.Refusal.Name == settler.RefuseSigner {

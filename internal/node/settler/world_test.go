@@ -143,7 +143,10 @@ func (w *world) deposit(value int64, set int) *opened {
 }
 
 // claim builds the claim of a deposit, nil if it is not in the L1.
-func (w *world) claim(d *opened) *wire.MsgTx {
+func (w *world) claim(d *opened) *wire.MsgTx { return w.claimAt(d, 1) }
+
+// claimAt builds the claim of one output.
+func (w *world) claimAt(d *opened, vout uint32) *wire.MsgTx {
 	w.t.Helper()
 	id := d.tx.TxHash()
 	for h := w.l1.Tip().Height; h > 0; h-- {
@@ -163,7 +166,7 @@ func (w *world) claim(d *opened) *wire.MsgTx {
 		check(w.t, err)
 		first, err := merkle.NewBranch(ids, 0)
 		check(w.t, err)
-		c, err := peg.Build(w.p2, d.terms, peg.Evidence{Deposit: plain(d.tx), Vout: 1, Block: at.Hash,
+		c, err := peg.Build(w.p2, d.terms, peg.Evidence{Deposit: plain(d.tx), Vout: vout, Block: at.Hash,
 			Inclusion: merkle.Inclusion{Index: uint32(index), Branch: own, Coinbase: plain(txs[0]), CoinbaseBranch: first}}, 0)
 		check(w.t, err)
 		return c.Tx()

@@ -48,6 +48,11 @@ var (
 		func(b app.Backend, ctx context.Context, p secretFor) (app.Wallet, error) {
 			return b.AddChains(ctx, p.Wallet, app.Secret(p.Password), p.Chains)
 		}}
+	addAccounts = call[secretFor, app.Wallet]{"wallet.addaccounts", "Gives a wallet further accounts on each of its chains.",
+		`{"wallet":"main","password":"...","count":1}`,
+		func(b app.Backend, ctx context.Context, p secretFor) (app.Wallet, error) {
+			return b.AddAccounts(ctx, p.Wallet, app.Secret(p.Password), p.Count)
+		}}
 	descriptors = call[app.Purse, []string]{"wallet.descriptors", "Returns a wallet's output descriptors on a chain.",
 		"{" + in + "}",
 		app.Backend.Descriptors}
@@ -304,7 +309,7 @@ type served interface {
 }
 
 var calls = []served{
-	listWallets, createWallet, restoreWallet, watchWallet, addChains, descriptors, setGap, rescan, unlock, lock, changePassword,
+	listWallets, createWallet, restoreWallet, watchWallet, addChains, addAccounts, descriptors, setGap, rescan, unlock, lock, changePassword,
 	backupWallet, checkBackup, restoreFile, checkWords, balance, balances, history, exportHistory, transaction, accounts, receive, addresses, lookUp,
 	listCoins, freeze, tagCoins, tagAddress, neverMerge, rules, draft, bump, cancel, raise, split, sent, send, discard, abandon, parseURI,
 	planCombine, runPlan, listPlans, dropPlan, draftPacket, showPacket, signPacket, combinePackets, sendPacket, finishPacket,

@@ -61,6 +61,10 @@ func (c *Client) AddChains(ctx context.Context, wallet string, password app.Secr
 	return ask(ctx, c, addChains, secretFor{Wallet: wallet, Password: plain(password), Chains: chains})
 }
 
+func (c *Client) AddAccounts(ctx context.Context, wallet string, password app.Secret, count uint32) (app.Wallet, error) {
+	return ask(ctx, c, addAccounts, secretFor{Wallet: wallet, Password: plain(password), Count: count})
+}
+
 func (c *Client) Descriptors(ctx context.Context, in app.Purse) ([]string, error) {
 	return ask(ctx, c, descriptors, in)
 }

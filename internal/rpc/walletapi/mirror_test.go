@@ -267,7 +267,8 @@ func TestRequests(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	s := plain("hush")
 	for _, v := range []any{s, &s, secretFor{Password: s, Words: s, Next: s, Passphrase: s}, sealed(app.NewWallet{Password: app.Secret("hush")}),
-		backup{Words: s, Text: s}, sendRequest{Password: s}, planIn{Password: s}, packetIn{Password: s}, messageIn{Password: s}} {
+		backup{Words: s, Text: s}, sendRequest{Password: s}, planIn{Password: s}, packetIn{Password: s}, messageIn{Password: s},
+		takeBackIn{Password: s}, swapIn{Password: s}, swapSecret{Secret: s}, swapOffered{Password: s}, swapTaken{Password: s}, swapRestored{Password: s}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, "hush") || strings.Contains(text, "68757368") || strings.Contains(text, "104 117") {
 				t.Errorf("%T with %s: %s", v, verb, text)

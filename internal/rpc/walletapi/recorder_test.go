@@ -253,6 +253,11 @@ func (o *recorder) AddChains(_ context.Context, wallet string, password app.Secr
 	return answerOf[app.Wallet](o)
 }
 
+func (o *recorder) AddAccounts(_ context.Context, wallet string, password app.Secret, count uint32) (app.Wallet, error) {
+	o.note(wallet, password, count)
+	return answerOf[app.Wallet](o)
+}
+
 func (o *recorder) Descriptors(_ context.Context, in app.Purse) ([]string, error) {
 	o.note(in)
 	return answerOf[[]string](o)

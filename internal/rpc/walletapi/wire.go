@@ -91,6 +91,7 @@ type (
 		Passphrase plain    `json:"passphrase,omitempty"`
 		Seconds    int64    `json:"seconds,omitempty"`
 		Chains     []string `json:"chains,omitempty"`
+		Count      uint32   `json:"count,omitempty"`
 	}
 	numberIn struct {
 		app.Purse

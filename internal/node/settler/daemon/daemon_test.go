@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/wire"
+
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -93,4 +95,31 @@ func FuzzKey(f *testing.F) {
 			t.Fatal("a key without a public key")
 		}
 	})
+}
+
+func TestJournalOfSweeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signed.db")
+	j, err := OpenJournal(path, spv.Hash{7})
+	check(t, err)
+	a, b := wire.OutPoint{Hash: spv.Hash{1}, Index: 1}, wire.OutPoint{Hash: spv.Hash{1}, Index: 256}
+	check(t, j.RecordSweep(a, 1000, spv.Hash{1}))
+	check(t, j.RecordSweep(a, 1000, spv.Hash{1}))
+	check(t, j.RecordSweep(b, 7, spv.Hash{2}))
+	if j.RecordSweep(a, 1000, spv.Hash{3}) == nil || j.RecordSweep(a, 999, spv.Hash{3}) == nil {
+		t.Fatal("another sweep for no higher fee")
+	}
+	check(t, j.RecordSweep(a, 2000, spv.Hash{3}))
+	check(t, j.Close())
+	j, err = OpenJournal(path, spv.Hash{7})
+	check(t, err)
+	defer j.Close()
+	for op, want := range map[wire.OutPoint]struct {
+		fee int64
+		id  spv.Hash
+		ok  bool
+	}{a: {2000, spv.Hash{3}, true}, b: {7, spv.Hash{2}, true}, {Index: 1}: {}} {
+		if fee, id, ok, err := j.Swept(op); fee != want.fee || id != want.id || ok != want.ok || err != nil {
+			t.Errorf("%s: %d %s %v %v", op, fee, id, ok, err)
+		}
+	}
 }

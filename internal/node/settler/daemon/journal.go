@@ -23,11 +23,12 @@ const lockWait = 200 * time.Millisecond
 var (
 	metaBucket   = []byte("meta")
 	signedBucket = []byte("signed")
+	sweptBucket  = []byte("swept")
 	netKey       = []byte("netid")
 )
 
 // Journal remembers what was signed, in a file of its own: batch u32 big-endian, attempt
-// u8 -> txid. It is settler.Log. It may be used by several goroutines.
+// u8 -> txid; of sweeps txid, vout u32 big-endian -> fee u64 big-endian, txid. It is settler.Log. It may be used by several goroutines.
 type Journal struct{ db *bolt.DB }
 
 // OpenJournal opens the journal of a layer, made if it is not there. It refuses another
@@ -41,8 +42,10 @@ func OpenJournal(path string, netID spv.Hash) (*Journal, error) {
 		return nil, fmt.Errorf("settler journal %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		if _, err := tx.CreateBucketIfNotExists(signedBucket); err != nil {
-			return err
+		for _, name := range [][]byte{signedBucket, sweptBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
 		}
 		meta, err := tx.CreateBucketIfNotExists(metaBucket)
 		if err != nil {

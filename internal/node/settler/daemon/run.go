@@ -20,21 +20,24 @@ type Config struct {
 	Signer  Signer           // nil: it only passes on and broadcasts
 	// News, one for each chain, returns a channel that is closed when the chain moves next.
 	News []func() <-chan struct{}
-	// Heard brings what peers send; whoever fills it may drop what does not fit.
-	Heard <-chan settler.Heard
+	// Heard brings what peers send, settler.Heard and settler.Asked; whoever fills it may drop what does not fit.
+	Heard <-chan settler.Input
 	// Asks brings questions to the machine, which its only user puts to it between two steps.
 	Asks <-chan func(*settler.Machine)
 	// Again is how often what may have been lost is repeated; 0: every 20 s.
 	Again time.Duration
 	// Gossip sends to all peers but one, Blame tells of a bad one. They do not wait.
-	Gossip func(s *msg.SettleSig, except syncer.Peer)
+	Gossip func(m msg.Message, except syncer.Peer)
 	Blame  func(p syncer.Peer, why string)
-	// Broadcast hands a batch to the L1's node. Its error is logged: it is tried again.
+	// Broadcast hands a batch or a sweep to the L1's node. Its error is logged: it is tried again.
 	Broadcast func(ctx context.Context, tx *wire.MsgTx) error
 	// Told gets the status after each step.
 	Told func(settler.Status)
 	Log  *slog.Logger
 }
+
+// maxOutbox is how many transactions wait to be broadcast; more come again.
+const maxOutbox = 512
 
 // usualAgain is Config.Again's default.
 const usualAgain = 20 * time.Second
@@ -47,7 +50,7 @@ type run struct {
 	signed  chan settler.Signed
 	asked   spv.Hash           // the transaction that the signer works on; zero: none
 	give    context.CancelFunc // gives that up
-	sending chan struct{}      // holds one: a batch is being broadcast
+	outbox  chan *wire.MsgTx   // on its way to the L1's node
 	work    sync.WaitGroup
 	refuses string // the last refusal that was logged
 }
@@ -58,7 +61,7 @@ func Run(ctx context.Context, c Config) {
 		c.Again = usualAgain
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r := &run{Config: c, ctx: ctx, signed: make(chan settler.Signed), moved: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
+	r := &run{Config: c, ctx: ctx, signed: make(chan settler.Signed), moved: make(chan struct{}, 1), outbox: make(chan *wire.MsgTx, maxOutbox)}
 	defer r.work.Wait()
 	defer stop()
 	tick := time.NewTicker(c.Again)
@@ -66,6 +69,7 @@ func Run(ctx context.Context, c Config) {
 	for _, news := range c.News {
 		r.work.Go(func() { r.watch(news) })
 	}
+	r.work.Go(r.deliver)
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,6 +113,8 @@ func (r *run) step(in settler.Input) {
 			r.sign(&out)
 		case settler.Gossip:
 			r.Gossip(out.Sig, out.Except)
+		case settler.Spread:
+			r.Gossip(out.Ask, out.Except)
 		case settler.Blame:
 			r.Blame(out.Peer, out.Why)
 		case settler.Broadcast:
@@ -145,19 +151,26 @@ func (r *run) sign(s *settler.Sign) {
 	})
 }
 
-// broadcast hands a batch on, one at a time: what is left out comes again.
+// broadcast has a transaction delivered. What does not fit comes again.
 func (r *run) broadcast(tx *wire.MsgTx) {
 	select {
-	case r.sending <- struct{}{}:
+	case r.outbox <- tx:
 	default:
-		return
 	}
-	r.work.Go(func() {
-		defer func() { <-r.sending }()
-		if err := r.Broadcast(r.ctx, tx); err != nil && r.ctx.Err() == nil {
-			r.Log.Warn("batch not taken", "transaction", tx.TxHash(), "error", err)
+}
+
+// deliver hands on what is to be broadcast, one after the other.
+func (r *run) deliver() {
+	for {
+		select {
+		case tx := <-r.outbox:
+			if err := r.Broadcast(r.ctx, tx); err != nil && r.ctx.Err() == nil {
+				r.Log.Warn("transaction not taken", "transaction", tx.TxHash(), "error", err)
+			}
+		case <-r.ctx.Done():
+			return
 		}
-	})
+	}
 }
 
 // tell publishes the status, and logs why nothing is signed when that changes. To be behind

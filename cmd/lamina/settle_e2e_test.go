@@ -1,0 +1,334 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// dealWorld is a node that mines the development stack, three settlers, and the daemons of alice and bob: all processes.
+type dealWorld struct {
+	*soakWorld
+	settlers [3]*soakProcess
+	connect  []string // for a node
+	wallet   []string // for a daemon: its wallets are on three chains
+}
+
+const (
+	dealPace = "150ms" // between two L1 blocks
+	dealCoin = 1_0000_0000
+)
+
+func newDealWorld(t *testing.T) *dealWorld {
+	t.Helper()
+	w := &dealWorld{soakWorld: &soakWorld{t: t, dir: t.TempDir(), program: os.Args[0]}}
+	w.hidden = w.path("password")
+	must(t, os.WriteFile(w.hidden, []byte("only for a test\n"), 0o600))
+	args := func(name string, more ...string) []string {
+		all := append([]string{"node", "--stack", "dev", "--data-dir", w.path(name)}, more...)
+		for _, chain := range soakChains {
+			all = append(all, "--listen", chain+"=127.0.0.1:0")
+		}
+		return all
+	}
+	w.nodes[0] = &soakProcess{name: "node", dir: w.path("node"), args: args("node", "--mine", "--mine-every", dealPace)}
+	t.Cleanup(func() {
+		for _, p := range append(w.processes(), w.settlers[:]...) {
+			if p != nil && p.cmd != nil {
+				_ = p.cmd.Process.Kill()
+				<-p.ended
+			}
+		}
+	})
+	w.up(w.nodes[0])
+	var ready nodePorts
+	must(t, json.Unmarshal(w.nodes[0].ready, &ready))
+	for chain, at := range ready.Chains {
+		w.connect = append(w.connect, "--connect", chain+"="+at)
+		if chain != "dev-fractional" {
+			w.wallet = append(w.wallet, "--connect", chain+"="+at)
+		}
+	}
+	for i := range w.settlers {
+		name := "settler" + strconv.Itoa(i+1)
+		key := w.path(name + ".key")
+		must(t, os.WriteFile(key, fmt.Appendf(nil, "%064x\n", i+1), 0o600))
+		w.settlers[i] = &soakProcess{name: name, dir: w.path(name), args: args(name, append([]string{"--settle", "--settler-key", key}, w.connect...)...)}
+		w.up(w.settlers[i])
+	}
+	for i, name := range []string{"alice", "bob"} {
+		w.must(nil, "wallet", "create", name, "--data-dir", w.path(name), "--chain", "dev", "--chain", "dev-native", "--chain", "dev-issued",
+			"--password-file", w.hidden, "--words-to", w.path(name+".words"))
+		w.wallets[i] = &soakProcess{name: name, dir: w.path(name), args: append([]string{"daemon", "--data-dir", w.path(name)}, w.wallet...)}
+		w.up(w.wallets[i])
+	}
+	return w
+}
+
+// kill kills a process without a warning and starts it anew.
+func (w *dealWorld) kill(p *soakProcess) {
+	w.t.Helper()
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		w.fail("%v", err)
+	}
+	w.up(p)
+}
+
+// of runs a command of somebody's who has a password.
+func (w *dealWorld) of(who string, answer any, args ...string) {
+	w.t.Helper()
+	w.must(answer, append(args, "--data-dir", w.path(who), "--password-file", w.hidden)...)
+}
+
+// show runs a command of somebody's that wants none.
+func (w *dealWorld) show(who string, answer any, args ...string) {
+	w.t.Helper()
+	w.must(answer, append(args, "--data-dir", w.path(who))...)
+}
+
+// spendable returns what somebody can spend on a chain. Its daemon may still be looking for it.
+func (w *dealWorld) spendable(who, chain string) (sum int64) {
+	w.t.Helper()
+	var b struct{ Spendable int64 }
+	w.show(who, &b, "balance", "--chain", chain)
+	return b.Spendable
+}
+
+func (w *dealWorld) address(who, chain string) string {
+	w.t.Helper()
+	var a struct{ Address string }
+	w.show(who, &a, "receive", "--chain", chain, "--new")
+	return a.Address
+}
+
+func (w *dealWorld) reward(who, chain string) {
+	w.t.Helper()
+	to := w.address(who, chain)
+	w.until("blocks of ours", func() error { // the node's own miner may be faster than one of them
+		return w.ask(nil, "rpc", "--data-dir", w.path("node"), "--chain", chain, "generatetoaddress", "2", to)
+	})
+	w.until(who+"'s coins on "+chain, func() error {
+		if n := w.spendable(who, chain); n < soakReward {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+}
+
+// stands waits until somebody's deposit or withdrawal is as far as that.
+func (w *dealWorld) stands(who, kind string, phases ...string) map[string]any {
+	w.t.Helper()
+	var found map[string]any
+	w.until(fmt.Sprint(kind, phases), func() error {
+		var all map[string]json.RawMessage
+		w.show(who, &all, "settle", "status", "dev-native")
+		var list []map[string]any
+		if err := json.Unmarshal(all[kind], &list); err != nil {
+			return err
+		}
+		for _, one := range list {
+			if phase, ok := one["phase"].(string); ok && slices.Contains(phases, phase) {
+				found = one
+				return nil
+			}
+		}
+		return fmt.Errorf("%s", all[kind])
+	})
+	return found
+}
+
+// TestSettleEndToEnd: alice deposits, the claim comes by itself, she pays on the layer and withdraws, and is paid on the L1. All
+// that she has and two settlers are killed on the way.
+func TestSettleEndToEnd(t *testing.T) {
+	w := newDealWorld(t)
+	alice := w.wallets[0]
+	w.reward("alice", "dev")
+	var link string
+	w.until("the first connector", func() error {
+		return w.ask(&link, "rpc", "--data-dir", w.path("node"), "--chain", "dev-native", "makefirstlink")
+	})
+
+	args := []string{"settle", "deposit", "dev-native", "2", "--yes", "--key", "one"}
+	var sent, again struct {
+		TxID     string
+		Repeated bool
+	}
+	w.of("alice", &sent, args...)
+	w.kill(alice)
+	w.of("alice", &again, args...) // nobody knows whether it was sent: asked once more, nothing is paid twice
+	if again.TxID != sent.TxID || !again.Repeated {
+		t.Errorf("with the same key: %+v, want %+v", again, sent)
+	}
+	d := w.stands("alice", "deposits", "claimed")
+	if d["amount"] != float64(2*dealCoin) || d["ours"] != true {
+		t.Errorf("deposit: %+v", d)
+	}
+	w.until("the money on the layer", func() error {
+		if n := w.spendable("alice", "dev-native"); n < 2*dealCoin-20_000 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	w.of("alice", nil, "send", w.address("bob", "dev-native"), "0.5", "--chain", "dev-native", "--yes")
+	w.until("bob's money on the layer", func() error {
+		if n := w.spendable("bob", "dev-native"); n != dealCoin/2 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+
+	to := w.address("bob", "dev")
+	w.of("alice", nil, "settle", "withdraw", "dev-native", to, "0.75", "--max-fee", "0.0006", "--yes")
+	w.kill(alice)
+	if err := w.settlers[2].signal(syscall.SIGKILL); err != nil { // for good: two of three are enough
+		t.Error(err)
+	}
+	w.stands("alice", "withdrawals", "burned", "sealed", "released", "batched", "paid")
+	w.kill(w.settlers[1])
+	paid := w.stands("alice", "withdrawals", "paid")
+	got, ok := paid["paid"].(float64)
+	if !ok || got > 0.75*dealCoin || got < 0.75*dealCoin-60_000 || paid["address"] != to {
+		t.Errorf("withdrawal: %+v", paid)
+	}
+	w.until("bob's payout", func() error {
+		if n := w.spendable("bob", "dev"); n != int64(got) {
+			return fmt.Errorf("spendable %d, want %v", n, got)
+		}
+		return nil
+	})
+	var proof struct {
+		Proved []string
+		Open   []string `json:"not_proved"`
+	}
+	w.show("alice", &proof, "settle", "prove", "--node", w.path("node"))
+	if len(proof.Proved) != 1 || len(proof.Open) != 0 {
+		t.Errorf("proved: %+v", proof)
+	}
+	if paid := w.stands("alice", "withdrawals", "paid"); paid["proved"] != true {
+		t.Errorf("not remembered: %+v", paid)
+	}
+	var audit struct{ Supplies []supply }
+	w.until("the audit", func() error {
+		w.must(&audit, "settle", "audit", "dev-native", "--node", w.path("node"))
+		if a := audit.Supplies[0]; a.Unpaid != 0 {
+			return fmt.Errorf("%+v", a)
+		}
+		return nil
+	})
+	if a := audit.Supplies[0]; a.Claimed != 2*dealCoin || a.Burned != 0.75*dealCoin || !a.OK || a.Difference != 0 {
+		t.Errorf("audit: %+v", a)
+	}
+}
+
+// TestSwapEndToEnd: alice and bob swap money of the L1 for that of a layer. Both daemons are killed between any two steps.
+func TestSwapEndToEnd(t *testing.T) {
+	w := newDealWorld(t)
+	w.reward("alice", "dev")
+	w.reward("bob", "dev-issued")
+	kill := func() {
+		t.Helper()
+		for _, p := range w.wallets {
+			w.kill(p)
+		}
+	}
+	var height int
+	w.must(&height, "rpc", "--data-dir", w.path("node"), "--chain", "dev", "getblockcount")
+	offer, answer := w.path("offer.txt"), w.path("answer.txt")
+	w.of("alice", nil, "swap", "offer", "--give", "dev=3", "--get", "dev-issued=5", "--t1", strconv.Itoa(height+2200), "--t2", strconv.Itoa(height+2000),
+		"--yes", "-o", offer)
+	kill()
+	w.of("bob", nil, "swap", "take", "@"+offer, "--yes", "-o", answer)
+	kill()
+	w.of("alice", nil, "swap", "accept", "0", "@"+answer)
+	kill()
+	w.fund("alice")
+	kill()
+	w.moves("bob", "fund")
+	w.fund("bob")
+	kill()
+	w.moves("alice", "redeem")
+	w.of("alice", nil, "swap", "redeem", "0")
+	kill() // what she has signed is sent all the same
+	w.phase("alice", "redeemed")
+	w.until("alice's money", func() error {
+		if n := w.spendable("alice", "dev-issued"); n < 5*dealCoin-100_000 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	kill()
+	w.of("bob", nil, "wallet", "unlock", "bob", "--for", "10m") // he does nothing else: his daemon redeems
+	w.phase("bob", "redeemed")
+	w.until("bob's money", func() error {
+		if n := w.spendable("bob", "dev"); n < 3*dealCoin-100_000 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	kill()
+	var list struct {
+		Swaps []struct{ Phase, Move string }
+	}
+	for _, who := range []string{"alice", "bob"} {
+		w.show(who, &list, "swap", "list")
+		if len(list.Swaps) != 1 || list.Swaps[0].Phase != "redeemed" || list.Swaps[0].Move != "rest" {
+			t.Errorf("%s: %+v", who, list)
+		}
+	}
+}
+
+// swapNow is what a swap's status says.
+type swapNow struct {
+	Phase, Move, Why string
+	Signed           *string
+	Refunds          []struct{ Raw string }
+}
+
+func (w *dealWorld) swap(who string, holds func(*swapNow) bool) (now swapNow) {
+	w.t.Helper()
+	w.until(who+"'s swap", func() error {
+		now = swapNow{}
+		w.show(who, &now, "swap", "status", "0")
+		if !holds(&now) {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	})
+	return now
+}
+
+func (w *dealWorld) moves(who, move string) swapNow {
+	w.t.Helper()
+	return w.swap(who, func(s *swapNow) bool { return s.Move == move })
+}
+
+func (w *dealWorld) phase(who, phase string) swapNow {
+	w.t.Helper()
+	return w.swap(who, func(s *swapNow) bool { return s.Phase == phase })
+}
+
+// fund funds a side. Where the refunds cannot be written nothing is signed.
+func (w *dealWorld) fund(who string) {
+	w.t.Helper()
+	args := []string{"swap", "fund", "0", "--data-dir", w.path(who), "--password-file", w.hidden, "--yes", "-o"}
+	if err := w.ask(nil, append(args, filepath.Join(w.dir, "no", "folder"))...); err == nil || !strings.Contains(err.Error(), "nothing was signed") {
+		w.fail("funded without refunds: %v", err)
+	}
+	if s := w.moves(who, "fund"); s.Signed != nil || len(s.Refunds) > 0 {
+		w.fail("signed: %+v", s)
+	}
+	file := w.path(who + ".refunds")
+	w.must(nil, append(args, file)...)
+	raw, err := os.ReadFile(file)
+	var kept keptRefunds
+	if err = errors.Join(err, json.Unmarshal(raw, &kept)); err != nil || len(kept.Refunds) == 0 || kept.Refunds[0].Raw == "" {
+		w.fail("%s: %v: %s", file, err, raw)
+	}
+}
