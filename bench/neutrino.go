@@ -21,7 +21,7 @@ func neutrinoSync(args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := walletdb.Create("bdb", filepath.Join(args[2], "neutrino.db"), true, time.Minute)
+	db, err := walletdb.Create("bdb", filepath.Join(args[2], "neutrino.db"), true, time.Minute, false)
 	if err != nil {
 		return err
 	}

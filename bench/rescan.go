@@ -76,7 +76,7 @@ func productRate(tests string) (float64, error) {
 // neutrinoScanner makes a chain of headers and filters in neutrino's own store, and returns
 // what scans it once and tells the filters a second.
 func neutrinoScanner(dir string) (scan func() (float64, error), stop func(), err error) {
-	db, err := walletdb.Create("bdb", filepath.Join(dir, "neutrino.db"), true, time.Minute)
+	db, err := walletdb.Create("bdb", filepath.Join(dir, "neutrino.db"), true, time.Minute, false)
 	if err != nil {
 		return nil, nil, err
 	}

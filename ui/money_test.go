@@ -44,7 +44,8 @@ type money struct {
 	ran       []string
 	node      present.Node
 
-	journeys    int // deposits, withdrawals and swaps, of each so many
+	orphans     bool // refundable deposits were found from the words alone
+	journeys    int  // deposits, withdrawals and swaps, of each so many
 	deposits    []app.DepositRequest
 	withdrawals []app.WithdrawalRequest
 	offers      []app.SwapRequest

@@ -56,7 +56,7 @@ func everyScreen(b *bench, look func(name string)) {
 	look("settle, unfolded")
 	for name, page := range map[string]interface {
 		open()
-	}{"deposit": b.settle.deposit, "withdraw": b.settle.withdraw, "swap": b.settle.swap} {
+	}{"deposit": b.settle.deposit, "withdraw": b.settle.withdraw, "swap": b.settle.swap, "rescue": b.settle.rescue} {
 		b.settle.open(b.settlePage(name))
 		page.open()
 		b.pump()
@@ -77,7 +77,7 @@ func everyScreen(b *bench, look func(name string)) {
 
 func (b *bench) settlePage(name string) fyne.CanvasObject {
 	return map[string]fyne.CanvasObject{"deposit": b.settle.deposit.content, "withdraw": b.settle.withdraw.content,
-		"swap": b.settle.swap.content}[name]
+		"swap": b.settle.swap.content, "rescue": b.settle.rescue.content}[name]
 }
 
 // TestEveryStateIsWhole looks at every screen in every state, in every language, at the
@@ -324,7 +324,7 @@ func TestCombineAndSplit(t *testing.T) {
 		}
 		b.coins.combine.agree.SetChecked(true)
 	}
-	b.wantShown("All 1 transactions are sent.")
+	b.wantShown("The one transaction is sent.")
 	if fmt.Sprint(m.ran) != "[plan-1high share]" {
 		t.Errorf("ran %v", m.ran)
 	}

@@ -151,7 +151,11 @@ func (s *settleScreen) ask() {
 	if s.stop != nil {
 		s.stop()
 	}
-	s.stop = run(s.ui, func(ctx context.Context) (settleFacts, error) { return askSettled(ctx, b, wallet) },
+	var has []string
+	if w := s.ui.session.wallet(); w != nil {
+		has = w.Chains
+	}
+	s.stop = run(s.ui, func(ctx context.Context) (settleFacts, error) { return askSettled(ctx, b, wallet, has) },
 		func(f settleFacts, err error) {
 			if err != nil {
 				s.say("")
@@ -170,11 +174,14 @@ func (s *settleScreen) ask() {
 		})
 }
 
-// askSettled asks for all that a wallet has under way.
-func askSettled(ctx context.Context, b app.Settlement, wallet string) (f settleFacts, err error) {
+// askSettled asks for all that a wallet has under way, between the chains that it has.
+func askSettled(ctx context.Context, b app.Settlement, wallet string, has []string) (f settleFacts, err error) {
 	if f.pegs, err = b.Pegs(ctx); err != nil {
 		return f, err
 	}
+	f.pegs = slices.DeleteFunc(f.pegs, func(p app.Peg) bool {
+		return !slices.Contains(has, p.Layer) || !slices.Contains(has, p.L1)
+	})
 	for _, p := range f.pegs {
 		deposits, err := b.Deposits(ctx, wallet, p.Layer)
 		if err != nil {

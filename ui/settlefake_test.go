@@ -61,6 +61,9 @@ func (m *money) Deposits(ctx context.Context, wallet, layer string) (out []app.D
 			Outpoint: fmt.Sprintf("%s:0", idOf(i)), Ticket: "ticket-" + fmt.Sprint(i), Why: m.text("its settlers have left")}
 		if d.Phase == "waiting" || d.Phase == "refund due" || d.Phase == "swept" || d.Phase == "refunded" {
 			d.Refundable, d.Refunds = true, []app.Refund{{Raw: "02"}}
+			if m.orphans {
+				d.Refunds = nil
+			}
 		}
 		if d.Phase == "claimed" {
 			id := idOf(i + 1000)
@@ -81,8 +84,8 @@ func (m *money) Claim(ctx context.Context, _, ticket string) error {
 	return m.call(ctx, "Claim "+ticket)
 }
 
-func (m *money) TakeBack(ctx context.Context, _, _, _ string, _ app.Secret) (app.Funding, error) {
-	return app.Funding{}, m.call(ctx, "TakeBack")
+func (m *money) TakeBack(ctx context.Context, _, layer, outpoint string, p app.Secret) (app.Funding, error) {
+	return app.Funding{}, m.call(ctx, fmt.Sprintf("TakeBack %s %s %s", layer, outpoint[:8], string(p)))
 }
 
 func (m *money) DraftWithdrawal(ctx context.Context, r app.WithdrawalRequest) (app.SettleDraft, error) {
@@ -169,12 +172,12 @@ func (m *money) MoveSwap(ctx context.Context, _ string, n uint32, p app.Secret) 
 	return m.oneSwap(5), m.call(ctx, fmt.Sprintf("MoveSwap %d %s", n, string(p)))
 }
 
-func (m *money) LearnSecret(ctx context.Context, _ string, _ app.Secret) error {
-	return m.call(ctx, "LearnSecret")
+func (m *money) LearnSecret(ctx context.Context, _ string, s app.Secret) error {
+	return m.call(ctx, "LearnSecret "+string(s))
 }
 
-func (m *money) RestoreSwap(ctx context.Context, _ app.SwapRestore) (app.Swap, error) {
-	return m.oneSwap(0), m.call(ctx, "RestoreSwap")
+func (m *money) RestoreSwap(ctx context.Context, r app.SwapRestore) (app.Swap, error) {
+	return m.oneSwap(0), m.call(ctx, fmt.Sprintf("RestoreSwap %s %s %s", r.Offer, r.Answer, string(r.Password)))
 }
 
 func (m *money) SignFunding(ctx context.Context, r app.SendRequest) (app.Funding, error) {

@@ -47,7 +47,8 @@ type thing struct {
 
 // sight is what a window shows, in the order in which it is read.
 type sight struct {
-	W, H   float32
+	W, H   float32 // in pixels
+	Scale  float32 // pixels of one that does not depend on the device
 	Things []thing
 }
 
@@ -61,7 +62,7 @@ func tell(in io.Reader, out io.Writer) {
 
 func look(c fyne.Canvas) sight {
 	scale, size := c.Scale(), c.Size()
-	s := sight{W: size.Width * scale, H: size.Height * scale}
+	s := sight{W: size.Width * scale, H: size.Height * scale, Scale: scale}
 	var walk func(o fyne.CanvasObject, x0, y0, x1, y1 float32)
 	walk = func(o fyne.CanvasObject, x0, y0, x1, y1 float32) {
 		if o == nil || !o.Visible() {
@@ -167,7 +168,11 @@ func sit(t *testing.T, env []string, left, w, h int, args ...string) *hand {
 		t.Fatal(err)
 	}
 	t.Cleanup(u.stand)
-	u.window = strings.Fields(u.x("search", "--sync", "--onlyvisible", "--pid", strconv.Itoa(u.cmd.Process.Pid)))[0]
+	search := []string{"search", "--sync", "--onlyvisible", "--pid", strconv.Itoa(u.cmd.Process.Pid)}
+	if t.Name() == "TestPhone" {
+		search = []string{"search", "--sync", "--onlyvisible", "--name", "^App$"} // it does not say whose it is
+	}
+	u.window = strings.Fields(u.x(search...))[0]
 	u.size(w, h)
 	return u
 }

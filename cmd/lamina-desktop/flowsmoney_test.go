@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -227,7 +228,7 @@ func (u *hand) activity() {
 	u.shot("24-search")
 	u.press("the payment", func(s sight) *thing { return s.find("label", "to myself") })
 	u.shows("All payments")
-	u.shows("What stands for it")
+	u.shows("How safe it is")
 	u.shot("25-payment")
 	u.key("Escape")
 	u.key("ctrl+f")
@@ -435,6 +436,7 @@ func (u *hand) restore(words []string) {
 	u.t.Helper()
 	u.click("Restore a wallet")
 	u.click("Dev")
+	u.shows("What shall it be called?")
 	u.key("Return")
 	u.shows("Type the words")
 	u.typed(strings.Join(words[:11], " ") + " abandom")
@@ -448,6 +450,7 @@ func (u *hand) restore(words []string) {
 	u.shows("How old is it?")
 	u.shot("62-birthday")
 	u.key("Return")
+	u.shows("Choose a password")
 	u.fill("New password", flowsPassword)
 	u.key("Tab")
 	u.typed(flowsPassword)
@@ -470,4 +473,33 @@ func portsOf(t *testing.T, folder string) map[string]string {
 		t.Fatal(err)
 	}
 	return p.Chains
+}
+
+// TestPhone shows the phone layout (-tags mobile) in the window that stands in for a phone, in both themes. That window
+// hears no keys, so the wallet is the command line's.
+func TestPhone(t *testing.T) {
+	home := t.TempDir()
+	folder, password := filepath.Join(home, "phone"), filepath.Join(home, "password")
+	if err := os.WriteFile(password, []byte(flowsPassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(nodeProgram, "wallet", "create", "main", "--chain", "dev", "--chain", "dev-native", "--data-dir", folder,
+		"--password-file", password, "--words-to", filepath.Join(home, "words")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	u := sit(t, nil, 0, 500, 1000, "--data-dir", folder)
+	u.size(int(360*u.see().Scale+0.5), int(740*u.see().Scale+0.5)) // a phone of 360 x 740, as large as this driver draws it
+	for _, theme := range []string{"Light", "Dark"} {
+		u.click("More")
+		u.click("Settings")
+		u.press("the theme", func(s sight) *thing { return s.exact("text", theme) })
+		for _, page := range []string{"Overview", "Receive", "Send", "Activity", "Coins", "Settle", "Layers", "Node", "Verify", "Settings"} {
+			if u.see().exact("text", page) == nil {
+				u.click("More")
+			}
+			u.click(page)
+			u.shot("70-phone-" + theme + "-" + page)
+		}
+	}
 }

@@ -33,7 +33,7 @@ func fenced(t testing.TB, language string) []string {
 // example is the layer of the document.
 func example(t testing.TB) string {
 	t.Helper()
-	blocks := fenced(t, "toml")
+	blocks := fenced(t, "toml mylayer.toml")
 	if len(blocks) != 1 {
 		t.Fatalf("docs/add-a-chain.md has %d files, want one", len(blocks))
 	}

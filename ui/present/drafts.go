@@ -60,7 +60,7 @@ func (x *Texts) stream(l *app.DraftLine, k StreamKind, u app.Unit) Stream {
 		s.Text, s.Weight = x.Amount(*l.Value, u), *l.Value
 	}
 	switch {
-	case l.Change:
+	case l.Change && k == Back: // of a coin that is spent it says nothing: it was change once
 		s.Under = x.t("back to you")
 	case l.Label != "":
 		s.Under = "\u201c" + l.Label + "\u201d"

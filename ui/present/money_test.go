@@ -360,3 +360,74 @@ func TestBackupWords(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestPlanAdvice(t *testing.T) {
+	x := New(nil)
+	for advice, want := range map[string]string{app.AdviseNow: "Combine now", app.AdviseWait: "Wait for lower fees", "": ""} {
+		rows := x.PlanCost(&app.Plan{Advice: advice})
+		got := ""
+		if rows[0].Label == "Advice" {
+			got = rows[0].Value
+		}
+		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("advice %q: %q, want %q", advice, got, want)
+		}
+	}
+	s := app.PlanState{Warnings: []app.Warning{{Text: "the fee is high"}, {Text: "so is the rate"}}}
+	if got := x.PlanWarnings(&s); got != "Before it goes on: the fee is high\nBefore it goes on: so is the rate" {
+		t.Errorf("warnings: %q", got)
+	}
+	if got := x.PlanState(&app.PlanState{Done: 1, Steps: 1}); got != "The one transaction is sent." {
+		t.Errorf("one of one: %q", got)
+	}
+}
+
+func TestNoReplacementIsSaid(t *testing.T) {
+	for _, why := range []string{"", "its miners take the first"} {
+		said := false
+		for _, row := range New(nil).Payment(&app.Transaction{NoBump: why}) {
+			said = said || row.Label == "Cannot be replaced" && row.Value == why
+		}
+		if said != (why != "") {
+			t.Errorf("reason %q: said %v", why, said)
+		}
+	}
+}
+
+func TestNoBlockYet(t *testing.T) {
+	s := app.ChainState{Trust: app.Trust{TipTime: time.Unix(1_700_000_000, 0)}}
+	value := func() string {
+		for _, row := range New(nil).Sync(&s).Rows {
+			if row.Label == "Highest checked header" {
+				return row.Value
+			}
+		}
+		return ""
+	}
+	if got := value(); got != "no block known yet" {
+		t.Errorf("before the first header: %q", got)
+	}
+	s.Trust.Synced = true // a chain that has just begun
+	if got := value(); !strings.HasPrefix(got, "0, ") {
+		t.Errorf("at block 0: %q", got)
+	}
+}
+
+// TestSpentChangeIsNoChange: a coin that was change once does not come back to anybody when it is spent.
+func TestSpentChangeIsNoChange(t *testing.T) {
+	v := int64(5)
+	line := app.DraftLine{Value: &v, Address: "ldev1qaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Change: true, Ours: true}
+	f := New(nil).Flow(&app.Draft{Inputs: []app.DraftLine{line}, Outputs: []app.DraftLine{line}, Unit: tst})
+	if f.In[0].Under == "back to you" || f.Out[0].Under != "back to you" {
+		t.Errorf("spent %q, made %q", f.In[0].Under, f.Out[0].Under)
+	}
+}
+
+func TestASwapThatIsOverWantsNothing(t *testing.T) {
+	for phase, over := range map[string]bool{"funded first": false, "redeemed": true, "refunded": true} {
+		j := New(nil).Swap(&app.Swap{Phase: phase, Move: "wait"}, func(string) app.Unit { return tst }, func(c string) string { return c })
+		if j.Over != over || (j.Next == "") != over {
+			t.Errorf("%s: over %v, next %q", phase, j.Over, j.Next)
+		}
+	}
+}

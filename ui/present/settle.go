@@ -171,7 +171,9 @@ func (x *Texts) Swap(s *app.Swap, unit func(string) app.Unit, title Titles) Jour
 	if s.Left > 0 && !j.Over {
 		j.State += " " + x.t("{{.N}} blocks are left for this step.", words{"N": number(s.Left)})
 	}
-	j.Next = x.swapMove(s)
+	if !j.Over {
+		j.Next = x.swapMove(s)
+	}
 	if s.Trouble != "" {
 		j.Next = x.t("Last trouble: {{.Why}}", words{"Why": cut(s.Trouble, maxWhy)})
 	}
@@ -289,7 +291,9 @@ func (x *Texts) SettleReview(d *app.SettleDraft, arrives, fee app.Unit) []Row {
 		}
 		s.add(word, x.Amount(d.MaxFee, fee))
 	}
-	s.hex(x.t("Arrives at"), d.Address)
+	if d.Address != "" { // a swap's script pays nobody by an address
+		s.hex(x.t("Arrives at"), d.Address)
+	}
 	for _, row := range x.Cost(&d.Draft) {
 		if row.Label != x.t("Arrives") { // in the vault, which is not where it goes
 			s.Rows = append(s.Rows, row)

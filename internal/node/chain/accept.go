@@ -94,7 +94,7 @@ func (c *Chain) accept(raw []byte, now uint32) (Result, error) {
 	}
 	id := b.Header.ID()
 	if e := c.byID[id]; e != nil && e.has(held) {
-		return Result{Status: Duplicate, Block: e.block()}, c.reseal(e, b, now)
+		return Result{Status: Duplicate, Block: e.block()}, c.reseal(e, &spv.Sealed{Header: b.Header, Aux: b.Aux}, now)
 	}
 	place := spv.Block{Height: -1, Hash: id}
 	sealed := spv.Sealed{Header: b.Header, Aux: b.Aux}
@@ -134,7 +134,7 @@ func (c *Chain) take(e *entry, b *consensus.Block, raw []byte, now uint32) (Stat
 		c.condemn(e, err)
 		return 0, &BlockError{Block: e.block(), Err: err}
 	}
-	if err := c.checkDepth(b, anchor); errors.Is(err, spv.ErrPending) {
+	if err := c.checkDepth(b.Aux, anchor); errors.Is(err, spv.ErrPending) {
 		c.pool.add(raw)
 		return Pending, nil
 	} else if err != nil { // the header may have a better proof
@@ -193,11 +193,11 @@ func (c *Chain) anchorOf(b *consensus.Block) (spv.Block, error) {
 
 // checkDepth judges the anchor by the proof's parent (the second half of rule R2). It is
 // the proof that is to blame, so a block that fails here must not be stored.
-func (c *Chain) checkDepth(b *consensus.Block, anchor spv.Block) error {
+func (c *Chain) checkDepth(aux *spv.AuxPoW, anchor spv.Block) error {
 	if c.params.Layer == nil {
 		return nil
 	}
-	return c.params.Layer.CheckAnchor(anchor, nil, &b.Aux.Parent, c.parent, nil)
+	return c.params.Layer.CheckAnchor(anchor, nil, &aux.Parent, c.parent, nil)
 }
 
 // moved tells what happened since start was the tip.
@@ -235,6 +235,14 @@ func (c *Chain) ParentMoved(now uint32) (Moved, error) {
 		var refused *spv.CheckError
 		var block *BlockError
 		if _, err := c.accept(raw, now); err != nil && !errors.As(err, &refused) && !errors.As(err, &block) {
+			errs = append(errs, err)
+		}
+	}
+	late := c.late
+	c.late = nil
+	for i := range late {
+		var bad *spv.HeaderError // nobody's fault any more
+		if err := c.reseal(c.byID[late[i].Header.ID()], &late[i], now); err != nil && !errors.As(err, &bad) {
 			errs = append(errs, err)
 		}
 	}

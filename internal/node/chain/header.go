@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/spv"
 )
 
 // AcceptHeaders judges a run of headers, each of which builds on a known one or on the one
 // before it in the run, and keeps those that pass every rule; the best chain moves with
-// blocks only. It returns how many were new. It stops at the first bad one with a
+// blocks only. Of one whose block is held, a better proof is kept. It returns how many were new. It stops at the first bad one with a
 // *spv.HeaderError; those before it stay. They are durable when it returns.
 func (c *Chain) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 	c.mu.Lock()
@@ -19,7 +18,12 @@ func (c *Chain) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 	fresh := 0
 	var err error
 	for i := range run {
-		if c.byID[run[i].Header.ID()] != nil {
+		if e := c.byID[run[i].Header.ID()]; e != nil {
+			if e.has(held) {
+				if err = c.reseal(e, &run[i], now); err != nil {
+					break
+				}
+			}
 			continue
 		}
 		if _, err = c.judge(&run[i], now); err != nil {
@@ -97,33 +101,58 @@ func (c *Chain) add(e *entry) {
 	}
 }
 
+// keptSeals is how many seals are kept for others to fetch, and how many that cannot be judged yet.
+const keptSeals = 100
+
 // reseal lets a second proof for a block that is held take the place of the stored one, if
-// it makes the block a seal and the stored one does not (protocol.md 3.2).
-func (c *Chain) reseal(e *entry, b *consensus.Block, now uint32) error {
-	if c.params.Layer == nil || e.height == 0 || b.Aux == nil {
+// it makes the block a seal and the stored one does not (protocol.md 3.2). One whose L1 block
+// is not known yet is tried again when the L1 has moved.
+func (c *Chain) reseal(e *entry, s *spv.Sealed, now uint32) error {
+	if c.params.Layer == nil || e.height == 0 || s.Aux == nil {
+		return nil
+	}
+	if !c.seals(s.Aux) {
+		if _, known := c.parent.Lookup(s.Aux.Parent.ID()); !known && c.mayBlock(&s.Aux.Parent) {
+			c.late = append(c.late[max(0, len(c.late)+1-keptSeals):], *s)
+		}
 		return nil
 	}
 	stored, err := c.sealedOf(e)
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(stored.Aux.Append(nil), b.Aux.Append(nil)) || c.seals(stored.Aux) {
+	if bytes.Equal(stored.Aux.Append(nil), s.Aux.Append(nil)) || c.seals(stored.Aux) {
 		return nil
 	}
-	fresh := spv.Sealed{Header: b.Header, Aux: b.Aux}
-	if _, err := c.judge(&fresh, now); err != nil {
+	if _, err := c.judge(s, now); err != nil {
 		return err
 	}
-	if err := c.checkDepth(b, e.anchor); err != nil {
+	if err := c.checkDepth(s.Aux, e.anchor); err != nil {
 		return &spv.HeaderError{Block: e.block(), Err: err}
-	}
-	if !c.seals(b.Aux) {
-		return nil
 	}
 	e.state |= resealed
 	c.dirt.entries[e] = struct{}{}
-	c.dirt.proofs[e.id] = b.Aux.Append(nil)
+	c.dirt.proofs[e.id] = s.Aux.Append(nil)
+	c.fresh = append(c.fresh[max(0, len(c.fresh)+1-keptSeals):], *s)
 	return nil
+}
+
+// Resealed returns the headers whose stored proofs gave way to seals since it was last
+// called, the newest 100 of them: other nodes may have the old proofs, and would count
+// other seals.
+func (c *Chain) Resealed() []spv.Sealed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fresh := c.fresh
+	c.fresh = nil
+	return fresh
+}
+
+// mayBlock tells whether a header has the work that an L1 block of its bits needs.
+func (c *Chain) mayBlock(h *spv.Header) bool {
+	hash := c.params.Work.Sum((*[spv.HeaderSize]byte)(h))
+	target, ok := spv.ParseTarget(h.Bits())
+	return ok && spv.Meets(&hash, &target)
 }
 
 func (c *Chain) seals(aux *spv.AuxPoW) bool {

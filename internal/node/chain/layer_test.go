@@ -273,7 +273,32 @@ func TestReseal(t *testing.T) {
 		t.Fatalf("%s, %v", r.Status, err)
 	}
 	s.at(two) // it is not on L1 yet, so nothing was replaced
-	s.take1(body(h, nil, a[7], []*wire.MsgTx{tx}))
+	if n := len(s.c.Resealed()); n != 0 {
+		t.Fatalf("%d seals over an L1 block that is not known", n)
+	}
+	onL1 := body(h, nil, a[7], []*wire.MsgTx{tx})
+	s.take1(onL1)
+	_, err := s.c.ParentMoved(0)
+	check(t, err)
+	fresh := s.c.Resealed()
+	if len(fresh) != 1 || fresh[0].Header != one.header || fresh[0].Aux.Parent != h || len(s.c.Resealed()) != 0 {
+		t.Fatalf("resealed: %d", len(fresh))
+	}
+	other := newStack(t, Options{})
+	for _, b := range append(a, onL1) {
+		other.take1(b)
+	}
+	other.take2(one, Connected)
+	other.take2(two, Connected)
+	for range 2 { // as another node is told
+		if n, err := other.c.AcceptHeaders(fresh, 0); n != 0 || err != nil {
+			t.Fatalf("%d new, %v", n, err)
+		}
+	}
+	want, ok, _ := s.c.Seal(1)
+	if got, _, _ := other.c.Seal(1); !ok || got != want {
+		t.Fatalf("sealed by %s, the other by %s", want, got)
+	}
 	for range 2 {
 		if r, err := s.c.Accept(sealing.raw, 0); err != nil || r.Status != Duplicate {
 			t.Fatalf("%s, %v", r.Status, err)

@@ -37,6 +37,7 @@ type Chain interface {
 	FilterHeader(height int32) (spv.Hash, error)
 	Accept(raw []byte, now uint32) (chain.Result, error)
 	AcceptHeaders(run []spv.Sealed, now uint32) (int, error)
+	Resealed() []spv.Sealed
 	ParentMoved(now uint32) (chain.Moved, error)
 }
 
@@ -150,6 +151,7 @@ func (m *Machine) Step(now time.Time, in syncer.Input) []syncer.Output {
 	}
 	m.spread()
 	m.follow()
+	m.spreadSeals()
 	m.fetch()
 	return m.out
 }
@@ -207,6 +209,7 @@ func (m *Machine) tick() {
 		}
 		m.serve(p)
 		m.trickle(p)
+		m.showSeals(p)
 		m.feeFilter(p)
 	}
 	m.looking = true

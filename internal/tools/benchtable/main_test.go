@@ -116,7 +116,7 @@ func TestFill(t *testing.T) {
 		{row{what: "c", ours: scan, reference: "naive", theirs: naive, goal: goal{ratio: 9}},
 			cells{"c, avx512", "23.5 ns", "naive, 201 ns", "8.56", "9.00 times", "**no**"}, true},
 		{row{what: "d", ours: rate, reference: "bare", theirs: point{"p:BenchmarkRate", "bare/s"}},
-			cells{"d", "300 headers/s", "bare, 100 bare/s", "3.00", "-", "-"}, false},
+			cells{"d", "300 headers/s", "bare, 100 headers/s", "3.00", "-", "-"}, false},
 		{row{what: "e", ours: rate, goal: goal{limit: 300}}, cells{"e", "300 headers/s", "-", "-", ">= 300 headers/s", "yes"}, false},
 		{row{what: "f", ours: rate, goal: goal{limit: 302}}, cells{"f", "300 headers/s", "-", "-", ">= 302 headers/s", "**no**"}, true},
 		{row{what: "g", ours: naive, goal: goal{limit: 300}}, cells{"g", "201 ns", "-", "-", "<= 300 ns", "yes"}, false},

@@ -38,7 +38,7 @@ var table = []section{
 			reference: "bare hashes", theirs: point{"spv:BenchmarkAuxPoW/parse_and_verify", "straight/s"}},
 		{what: "2,000 merge-mined headers of one message into the tree", ours: point{"spv:BenchmarkAuxPoWChain", "headers/s"},
 			reference: "bare hashes, one core", theirs: point{"spv:BenchmarkAuxPoWChain", "straight/s"}, goal: goal{limit: 250_000}, cores: true},
-		match("10"), match("300"), match("10000"),
+		match(10), match(300), match(10_000),
 		{what: "Rescan of stored filters, 1,000 scripts", ours: point{"bench:rescan/lamina", "filters/s"},
 			reference: "neutrino", theirs: point{"bench:rescan/neutrino", "filters/s"}, goal: goal{ratio: 5}},
 		{what: "The same, the matching alone", ours: point{"spv/syncer:BenchmarkRescan/syncer", "filters/s"},
@@ -73,8 +73,8 @@ var table = []section{
 			reference: "btcwallet CreateSimpleTx, dry run", theirs: point{"bench:payment/btcwallet", "ms"}, goal: goal{ratio: 20}},
 		sign("1,000 signatures made, P2WPKH, low R, keys derived", "SignOnly1000/p2wpkh", 0.9),
 		sign("1,000 signatures made, P2TR, keys derived", "SignOnly1000/p2tr", 0.9),
-		sign("1,000 inputs signed and every script run, P2WPKH", "Sign1000/p2wpkh", 0),
-		sign("1,000 inputs signed and every script run, P2TR", "Sign1000/p2tr", 0),
+		sign("1,000 inputs signed and every script run, P2WPKH", "Sign1000/p2wpkh", 0.9),
+		sign("1,000 inputs signed and every script run, P2TR", "Sign1000/p2tr", 0.9),
 		{what: "Payment proof verified", ours: point{"spv/proof:BenchmarkVerify", perOp}},
 		{what: "Claim judged", ours: point{"spv/peg:BenchmarkClaimCheck", perOp}},
 		{what: "Batch of 200 burns derived", ours: point{"spv/peg:BenchmarkDerive", perOp}},
@@ -112,9 +112,18 @@ func longRows(rows ...row) []row {
 	return rows
 }
 
-func match(elements string) row {
-	return row{what: "Filter of " + elements + " elements against 1,000 scripts", ours: point{"spv/filter:BenchmarkMatchAny/" + elements + "/matcher", perOp},
-		reference: "btcutil/gcs", theirs: point{"spv/filter:BenchmarkMatchAny/" + elements + "/library", perOp}, goal: goal{ratio: 3}}
+func match(elements int) row {
+	label := "spv/filter:BenchmarkMatchAny/" + strconv.Itoa(elements)
+	return row{what: "Filter of " + count(elements) + " elements against 1,000 scripts", ours: point{label + "/matcher", perOp},
+		reference: "btcutil/gcs", theirs: point{label + "/library", perOp}, goal: goal{ratio: 3}}
+}
+
+// count prints a whole number.
+func count(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return short(float64(n))
 }
 
 func scrypt(variants string) row {
@@ -138,7 +147,7 @@ func scaled(goalAt int, rows ...row) (out []row) {
 	for _, r := range rows {
 		for _, n := range []int{10_000, 100_000, 1_000_000} {
 			sized := r
-			sized.what = short(float64(n)) + " " + r.what
+			sized.what = count(n) + " " + r.what
 			sized.ours.bench = strings.ReplaceAll(r.ours.bench, "N/", strconv.Itoa(n)+"/")
 			if before, ok := strings.CutSuffix(r.ours.bench, "/N"); ok {
 				sized.ours.bench = before + "/" + strconv.Itoa(n)

@@ -87,7 +87,7 @@ func (f figures) fill(r row) (c cells, missed bool, err error) {
 		if isRate(r.ours.unit) {
 			ratio = ours / theirs
 		}
-		c.reference, c.ratio = r.reference+", "+show(theirs, r.theirs.unit), short(ratio)
+		c.reference, c.ratio = r.reference+", "+show(theirs, r.ours.unit), short(ratio)
 		if r.goal.ratio != 0 {
 			ok = ok && ratio >= r.goal.ratio
 			c.goal = strings.TrimPrefix(c.goal+", ", "-, ") + short(r.goal.ratio) + " times"
