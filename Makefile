@@ -27,7 +27,7 @@ soak: ## kill, cut off, slow down and lie to a whole stack for SOAK_OPS operatio
 lint: ## gofmt, go vet, staticcheck
 	.ci/setup && .ci/lint
 
-bench: ## run the benchmarks; BENCH=regexp, BENCHTIME=1s
+bench: ## measure ours beside the references: one table; BENCH_OUT=FILE, BENCH_LONG=1; BENCH=regexp: benchmarks alone
 	.ci/bench
 
 fuzz: ## run every fuzz target for FUZZTIME (60s)

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) {
 	os.Setenv("LANGUAGE", "en") // texts are compared
 	os.Setenv("LC_ALL", "C")
-	debug.SetGCPercent(800) // every app builds all screens, which are a lot to look through
+	debug.SetGCPercent(1600) // every app builds all screens, which are a lot to look through
 	os.Exit(m.Run())
 }
 

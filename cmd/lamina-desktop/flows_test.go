@@ -359,7 +359,7 @@ func (u *hand) fill(label, text string) {
 		u.key("BackSpace")
 		u.typed(text)
 		for end := time.Now().Add(3 * time.Second); time.Now().Before(end); { // keys arrive when they do
-			if u.see().find("entry", text) != nil {
+			if o := pick(u.see()); o != nil && strings.HasPrefix(o.Text, text+"\n") {
 				return
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -88,6 +89,7 @@ func window(rules ui.Rules, data ui.Program, request string, stderr io.Writer) (
 		ID: "org.layeredpow.lamina", Name: "Lamina", Version: version(), Icon: fyne.NewStaticResource("icon.png", assets.Icon),
 		Migrations: map[string]bool{"fyneDo": true},
 	})
+	debug.SetGCPercent(50) // texts that scroll by leave much behind; half as much is kept for little time
 	a := fyneapp.New()
 	watchdog := time.AfterFunc(patience, func() {
 		os.Exit(noWindow(stderr, fmt.Errorf("no window after %s: is there OpenGL 2.1 or newer?", patience)))

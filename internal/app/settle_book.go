@@ -2,12 +2,14 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/peg"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/settle"
 )
@@ -98,6 +100,25 @@ func (s *settlement) interested(chain spv.Hash) bool {
 	defer s.mu.Unlock()
 	side := s.on[chain]
 	return side != nil && (side.ledger.params.Peg != nil || len(side.told) > 0)
+}
+
+// burned takes in a transaction of the wallet's own on a layer that burns money and that the book knows nothing of: the wallet
+// was restored from its words. Then the L1 is looked through again for payouts.
+func (s *settlement) burned(layer spv.Hash, tx *wire.MsgTx) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	side := s.on[layer]
+	if side == nil || side.ledger.params.Peg == nil || s.book.Burned(layer, tx.TxHash()) {
+		return false, nil
+	}
+	apex := side.ledger.apex.NetID()
+	if !slices.ContainsFunc(tx.TxOut, func(out *wire.TxOut) bool { return peg.IsBurn(out.PkScript, apex) }) {
+		return false, nil
+	}
+	if err := s.book.Burn(layer, tx); err != nil {
+		return false, err
+	}
+	return true, s.lookBackLocked(apex)
 }
 
 func (s *settlement) apply(chain spv.Hash, block spv.Block, txs []*wire.MsgTx) error {

@@ -110,7 +110,7 @@ func (l *ledger) settleWatch(s *settlement) {
 		return // the next machine is told of all
 	}
 	if scripts, from := s.fresh(l.params.NetID(), p.book.place.first); len(scripts) > 0 {
-		l.queue = append(l.queue, syncer.Watch{Scripts: scripts, From: from})
+		l.queue = append(l.queue, syncer.Watch{Scripts: scripts, From: from, Again: true})
 	}
 }
 
@@ -121,6 +121,9 @@ func (l *ledger) settleFound(f syncer.Found) error {
 	}
 	var txs []*wire.MsgTx
 	return l.books(func(s *settlement, p *purse) (err error) {
+		if err := l.settleBurned(s, p, f.Txs); err != nil {
+			return err
+		}
 		if !s.interested(l.params.NetID()) {
 			return nil
 		}
@@ -131,6 +134,26 @@ func (l *ledger) settleFound(f syncer.Found) error {
 		}
 		return s.apply(l.params.NetID(), f.Block, txs)
 	})
+}
+
+// settleBurned has a settlement follow what its wallet has burned.
+func (l *ledger) settleBurned(s *settlement, p *purse, txs []*wire.MsgTx) error {
+	if l.params.Peg == nil {
+		return nil
+	}
+	for _, tx := range txs {
+		if _, row, ok := p.chain.Transaction(tx.TxHash()); !ok || !row.FeeKnown { // its inputs are ours
+			continue
+		}
+		fresh, err := s.burned(l.params.NetID(), tx)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			l.deals.spread(s)
+		}
+	}
+	return nil
 }
 
 // wholeOf reads all transactions of a block. One that the library does not read is left out: no rule that matters here

@@ -44,6 +44,52 @@ func TestDepositFromWords(t *testing.T) {
 	w.wait("the money on the layer", func() bool { return s.total("dev-fractional") >= d.Arrives })
 }
 
+// TestWithdrawalFromWords loses all but the words while a withdrawal is on its way: it is found, followed and seen paid.
+func TestWithdrawalFromWords(t *testing.T) {
+	t.Parallel()
+	w := newDevStack(t, "dev-native")
+	s := w.wallet("ann", testWords)
+	ctx := context.Background()
+	s.fund("dev", 1)
+	d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
+	s.must(err)
+	s.send(d)
+	w.mine("dev", 5, nil)
+	w.pooled("dev-native", *s.deposit("dev-native", "claiming").Claim)
+	w.mine("dev-native", 1, nil)
+	w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed >= d.Arrives })
+	wd, err := s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: 500_000, MaxFee: 2000})
+	s.must(err)
+	id := s.send(wd)
+	found := func(phase string) Withdrawal {
+		t.Helper()
+		var all []Withdrawal
+		w.wait("withdrawal "+phase, func() bool {
+			all, err = s.Withdrawals(ctx, s.name, "dev-native")
+			s.must(err)
+			return len(all) == 1 && all[0].Phase == phase
+		})
+		return all[0]
+	}
+	found("sent")
+	w.pooled("dev-native", id)
+	s.lose(testWords)
+	w.mine("dev-native", 1, nil)
+	burned := found("burned")
+	if !strings.HasPrefix(burned.Burn, id.String()) || burned.Amount != 500_000 {
+		t.Fatalf("burned: %+v", burned)
+	}
+	s.lose(testWords)
+	found("burned")
+	w.payOut(burned, 499_000)
+	found("batched")
+	s.lose(testWords)
+	w.mine("dev", 1, nil)
+	if p := found("paid"); *p.Paid != 499_000 || p.Amount != 500_000 {
+		t.Fatalf("paid: %+v", p)
+	}
+}
+
 // TestClaimForAnother has a stranger claim by the ticket, while the owner is away: the owner is paid, and the stranger sees it.
 func TestClaimForAnother(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,8 @@ type (
 		Scripts [][]byte
 		Coins   []wire.OutPoint
 		From    int32
+		// Again: blocks from From on are looked through for scripts that were watched before, too.
+		Again bool
 	}
 	// Broadcast announces a transaction, or a parent and its child in this order, to some
 	// of the peers, and again from time to time, until Forget or a block that holds it.

@@ -75,9 +75,12 @@ func (m *Machine) watch(in Watch) {
 	var fresh [][]byte
 	first := len(s.scripts) == 0 && len(s.coins) == 0
 	for _, script := range in.Scripts {
-		if _, old := s.scripts[string(script)]; !old && len(script) > 0 {
+		_, old := s.scripts[string(script)]
+		if !old && len(script) > 0 {
 			s.scripts[string(script)] = struct{}{}
 			s.matcher.Add(script)
+		}
+		if (!old || in.Again) && len(script) > 0 {
 			fresh = append(fresh, script)
 		}
 	}

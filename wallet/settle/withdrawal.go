@@ -90,6 +90,9 @@ func (b *Book) Burn(layer spv.Hash, tx *wire.MsgTx) error {
 	return nil
 }
 
+// Burned tells whether a transaction of a layer was written down by Burn.
+func (b *Book) Burned(layer, id spv.Hash) bool { return b.burns[place{layer, id}] != nil }
+
 func burnsOf(p *chains.Params, payer spv.Hash, tx *wire.MsgTx) (out []peg.Unpaid, err error) {
 	for i, o := range tx.TxOut {
 		if !peg.IsBurn(o.PkScript, payer) {
