@@ -240,7 +240,7 @@ func (s *docShell) stay(call string) (said string, code int) {
 		if ready := readyLine.Find(text); err == nil && ready != nil {
 			return string(ready), 0
 		}
-		if said, code = s.run("kill -0 $(cat job.pid) 2> /dev/null"); code != 0 {
+		if _, code = s.run("kill -0 $(cat job.pid) 2> /dev/null"); code != 0 {
 			return call + " ended: " + string(text), 1
 		}
 	}

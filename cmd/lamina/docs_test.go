@@ -92,17 +92,6 @@ func readDocument(name, text string) (d docFile, err error) {
 	return d, nil
 }
 
-func documentNamed(t *testing.T, name string) docFile {
-	t.Helper()
-	for _, d := range documents(t) {
-		if d.name == name {
-			return d
-		}
-	}
-	t.Fatalf("%s: no such document", name)
-	return docFile{}
-}
-
 var (
 	programCall = regexp.MustCompile(`(^|[ $(|])(\./|go run \./cmd/)?lamina `)
 	inlineCall  = regexp.MustCompile("`(?:go run ./cmd/)?(lamina [^`]+)`")

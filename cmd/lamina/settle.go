@@ -260,10 +260,11 @@ func (s *session) settleTrust() *cobra.Command {
 	var f purseFlags
 	c := s.onCounter("trust [LAYER]", "say who is trusted with what", settleTrustHelp, cobra.MaximumNArgs(1), &f,
 		func(ctx context.Context, k *counter, args []string) (err error) {
-			all := []app.Peg{}
+			var all []app.Peg
 			if len(args) == 1 {
-				all = make([]app.Peg, 1)
-				all[0], err = k.peg(ctx, args[0])
+				var one app.Peg
+				one, err = k.peg(ctx, args[0])
+				all = []app.Peg{one}
 			} else {
 				all, err = k.Pegs(ctx)
 			}

@@ -180,15 +180,6 @@ func (w *soakWorld) fund() {
 	}
 }
 
-func (w *soakWorld) address(i int, chain string) string {
-	w.t.Helper()
-	address, err := w.tryAddress(i, chain)
-	if err != nil {
-		w.fail("%v", err)
-	}
-	return address
-}
-
 func (w *soakWorld) tryAddress(i int, chain string) (string, error) {
 	var answer struct {
 		Address string `json:"address"`
