@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,10 @@ import (
 // anchored at least. The world is known to the block: 0.05 coins of fees in each, and the tip's proof builds on L1 block 57.
 func TestFeesOfProofs(t *testing.T) {
 	w := newStackWorld(t, false)
-	now := time.Unix(int64(w.high[len(w.high)-1].Header.Time())+30, 0)
+	var later atomic.Int64 // seconds that the clock has been put on by
+	clock := func() time.Time {
+		return time.Unix(int64(w.high[len(w.high)-1].Header.Time())+30+later.Load(), 0)
+	}
 	a, err := Open(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +31,7 @@ func TestFeesOfProofs(t *testing.T) {
 	low, high := listen(t, w.l1, w.low), listen(t, w.layer, w.high)
 	l, err := a.OpenLocal(LocalOptions{DataDir: t.TempDir(), Chains: []*chains.Params{w.l1, w.layer}, Agent: "/test/",
 		Peers: map[string][]string{w.l1.Name: {low.address}, w.layer.Name: {high.address}}, Log: slog.New(slog.DiscardHandler),
-		Clock: func() time.Time { return now }})
+		Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +58,7 @@ func TestFeesOfProofs(t *testing.T) {
 			t.Errorf("%s: locked at %d, want %d, %v", c.chain.params.Name, lock, c.want, err)
 		}
 	}
-	now = now.Add(9 * time.Hour)
+	later.Store(9 * 3600)
 	if lock, _ := call(t.Context(), layer, func() (int32, error) { return layer.lockHeight(), nil }); lock != 0 {
 		t.Errorf("locked at %d under a tip of yesterday", lock)
 	}

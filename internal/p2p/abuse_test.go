@@ -196,6 +196,7 @@ func TestShaking(t *testing.T) {
 		running(t, Config{Listen: door, Inbound: 8}, m)
 		for i := range 6 {
 			meet(t, door.from(fmt.Sprintf("8.%d.4.4:1", i)), 0)
+			synctest.Wait() // the host has seen its end of the handshake, too
 		}
 		synctest.Wait()
 		var mute []net.Conn
