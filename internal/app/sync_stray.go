@@ -67,6 +67,7 @@ func (v *parentView) judgeStray(h spv.Header, now uint32) error {
 		clear(v.strays) // what is still needed is sought again
 	}
 	v.strays[id] = stray{block: place, header: h}
+	v.moves.Add(1)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/layeredpow/lamina/internal/store"
@@ -23,6 +24,7 @@ type parentView struct {
 	loose  map[spv.Hash]spv.Header // strays whose block below is sought, by its id
 	synced bool
 	when   time.Time
+	moves  atomic.Uint64 // grows with whatever layers may have waited for
 }
 
 // newParentView shows a chain as it is on disk.
@@ -49,6 +51,7 @@ func (v *parentView) update(tree *spv.Tree, chain *store.Chain, synced bool, now
 }
 
 func (v *parentView) publish(tree *spv.Tree, chain *store.Chain) {
+	v.moves.Add(1)
 	v.tree = tree.Clone()
 	v.past.Past = chain.Past(tree.Base()) // no branch can leave the chain below
 }
