@@ -28,7 +28,7 @@ const (
 // to say that it is ready. In the end what still runs has to end cleanly when asked to.
 func TestDocumentsRun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: it starts processes; the whole run does")
 	}
 	ran := 0
 	for _, d := range documents(t) {
@@ -91,7 +91,7 @@ func (s *docShell) follows(chain string) {
 // TestDocumentsShell: a line that does not work is found, one that works at the second try passes.
 func TestDocumentsShell(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: it starts processes; the whole run does")
 	}
 	s := newDocShell(t)
 	for _, c := range []struct{ line, fails string }{

@@ -25,7 +25,7 @@ const soakOps = 25
 // list of processes shows a secret.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: it starts processes; the whole run does")
 	}
 	ops, seed := setting(t, "SOAK_OPS", soakOps), uint64(setting(t, "SOAK_SEED", 1))
 	w := newSoakWorld(t, seed)

@@ -66,16 +66,15 @@ type queued struct{ syncer.Output }
 // Step does what the loop is asked, and hands the machine an input.
 func (l *ledger) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 	l.answer()
-	if _, told := in.(syncer.ParentMoved); l.l1 != nil {
+	if l.l1 != nil {
 		// Whatever becomes of a message between loops, a layer looks at its L1 itself: it would wait for ever.
 		if moves := l.l1.moves.Load(); moves != l.noted {
-			if l.noted = moves; !told {
-				out = l.machine.Step(now, syncer.ParentMoved{})
-			}
+			l.noted = moves
+			l.queue = append(l.queue, syncer.ParentMoved{})
 		}
 	}
 	if _, only := in.(wake); !only {
-		out = append(out, l.machine.Step(now, in)...)
+		out = l.machine.Step(now, in)
 		if !l.sampling {
 			l.gaugeWaiting(in, out)
 		}
