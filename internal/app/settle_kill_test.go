@@ -12,12 +12,14 @@ import (
 )
 
 // mortal is a disk that dies now and then, at a write of any of a wallet's records, before or after it is durable, and stays
-// dead until the next start.
+// dead until the next start. It dies a bounded number of times in each step: where a step takes many writes, one death in
+// four of them would let none through for as long as chance likes.
 type mortal struct {
 	mu     sync.Mutex
 	seed   uint64
 	rng    *rand.Rand
 	every  int // one write in so many, about; 0: none
+	left   int // deaths left in this step
 	dead   bool
 	deaths int
 }
@@ -33,10 +35,11 @@ func (l mortalLog) Write(records []wallet.Record) error {
 	switch {
 	case l.m.dead:
 		return errKilled
-	case l.m.every == 0 || l.m.rng.IntN(l.m.every) > 0:
+	case l.m.every == 0 || l.m.left == 0 || l.m.rng.IntN(l.m.every) > 0:
 		return l.Log.Write(records)
 	}
 	l.m.dead = true
+	l.m.left--
 	l.m.deaths++
 	if l.m.rng.IntN(2) == 0 {
 		return errors.Join(errKilled, l.Log.Write(records))
@@ -75,9 +78,20 @@ func (m *mortal) begin(every int) {
 	m.every = every
 }
 
+// step grants the deaths of the next step.
+func (m *mortal) step() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = 6
+	if testing.Short() {
+		m.left = 2
+	}
+}
+
 // until lives, again and again, until something is done.
 func (s *doomed) until(what string, done func() (bool, error)) {
 	s.w.t.Helper()
+	s.m.step()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		s.live()
 		ok, err := done()
