@@ -2,8 +2,12 @@
 // one run, against the same peer on loopback that serves the same headers. It is a module
 // of its own so that neutrino and what it needs stay out of the product's.
 //
-//	go run . -lamina ../bin/lamina -headers 200000 -runs 3
+//	go build -o /tmp/lamina ../cmd/lamina
+//	go build -o /tmp/light ../internal/tools/lightclient
+//	go run . -lamina /tmp/lamina -light /tmp/light -headers 200000 -runs 3
 //
+// Neutrino is measured as a library in a process that does nothing else, and so is ours
+// (light); lamina is the product's program, with all that it can do besides.
 // For each client it tells wall time, peak memory, bytes written and bytes kept on disk: of
 // each the least of all runs, in which the clients take turns, because whatever else the
 // machine does can only make it more. Private memory is what the program asked for; resident
@@ -22,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -51,90 +56,91 @@ func main() {
 		}
 		return
 	}
-	lamina := flag.String("lamina", "lamina", "the headless program")
-	headers := flag.Int("headers", 200_000, "headers to sync")
-	runs := flag.Int("runs", 3, "runs of each client; of each figure the least counts")
-	rtt := flag.Duration("rtt", 0, "time that the peer waits before each answer")
-	only := flag.String("only", "", "measure this client alone: lamina, neutrino or floor")
-	aux := flag.Bool("aux", false, "merge-mined headers, with a proof each, which only lamina understands")
+	var f comparison
+	flag.StringVar(&f.lamina, "lamina", "lamina", "the headless program")
+	flag.StringVar(&f.light, "light", "", "the product's library in a program of its own (internal/tools/lightclient); empty: not measured")
+	flag.StringVar(&f.chains, "chains", "../assets/chains", "folder of the product's chain files, for light")
+	flag.IntVar(&f.headers, "headers", 200_000, "headers to sync")
+	flag.IntVar(&f.runs, "runs", 3, "runs of each client; of each figure the least counts")
+	flag.DurationVar(&f.rtt, "rtt", 0, "time that the peer waits before each answer")
+	flag.StringVar(&f.only, "only", "", "measure this client alone: lamina, light, neutrino or floor")
+	flag.BoolVar(&f.aux, "aux", false, "merge-mined headers, with a proof each, which neutrino does not understand")
 	rescan := flag.String("rescan", "", "measure rescans instead: the test binary of the product's spv/syncer (go test -c)")
 	payment := flag.String("payment", "", "measure an unsigned payment instead: the test binary of the product's wallet (go test -c)")
-	asJSON := flag.Bool("json", false, "one JSON document for each client")
+	flag.BoolVar(&f.asJSON, "json", false, "one JSON document for each client")
 	flag.Parse()
 	if *rescan != "" {
-		if err := compareRescan(*rescan, *runs); err != nil {
+		if err := compareRescan(*rescan, f.runs); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
 	if *payment != "" {
-		if err := comparePayment(*payment, *runs); err != nil {
+		if err := comparePayment(*payment, f.runs); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
-	if err := compare(*lamina, *headers, *runs, *rtt, *only, *aux, *asJSON); err != nil {
+	if err := f.run(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// compare runs every client against the same peer and prints what they took.
-func compare(lamina string, headers, runs int, rtt time.Duration, only string, aux, asJSON bool) error {
+// comparison says what is measured.
+type comparison struct {
+	lamina, light string
+	chains        string
+	headers, runs int
+	rtt           time.Duration
+	only          string
+	aux, asJSON   bool
+}
+
+// client is a program that syncs, given a folder of its own.
+type client struct {
+	name string
+	args func(dir string) []string
+}
+
+// run runs every client against the same peer and prints what they took.
+func (f *comparison) run() error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	address, stop, err := startPeer(self, headers, rtt, aux)
+	address, stop, err := startPeer(self, f.headers, f.rtt, f.aux)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	chain := []string{"--chain", chainName}
-	if aux {
-		only = "lamina"
-		chains, err := os.MkdirTemp("", "lamina-bench-chains-")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(chains) }()
-		if err := os.WriteFile(filepath.Join(chains, auxChainName+".toml"), auxChain, 0o600); err != nil {
-			return err
-		}
-		chain = []string{"--chain", auxChainName, "--chains-dir", chains}
+	dir, err := os.MkdirTemp("", "lamina-bench-chains-")
+	if err != nil {
+		return err
 	}
-	clients := []struct {
-		name string
-		args func(dir string) []string
-	}{
-		{"neutrino", func(dir string) []string {
-			return []string{self, "neutrino", address, fmt.Sprint(headers), dir}
-		}},
-		{"lamina", func(dir string) []string {
-			return append([]string{lamina, "sync", "--connect", address, "--data-dir", dir, "--once", "--json"}, chain...)
-		}},
+	defer func() { _ = os.RemoveAll(dir) }()
+	clients, err := f.clients(self, address, dir)
+	if err != nil {
+		return err
 	}
-	if !asJSON {
+	if !f.asJSON {
 		fmt.Printf("%-10s %9s %8s %10s %12s %12s %12s %12s\n",
 			"client", "headers", "rtt", "seconds", "peak RSS MB", "private MB", "written MB", "kept MB")
 	}
-	if only == "" || only == "floor" {
-		seconds, err := floor(address, headers)
+	if !f.aux && (f.only == "" || f.only == "floor") {
+		seconds, err := floor(address, f.headers)
 		if err != nil {
 			return err
 		}
-		report(result{Client: "floor", Headers: headers, RTT: rtt.String(), Seconds: seconds}, asJSON)
+		report(result{Client: "floor", Headers: f.headers, RTT: f.rtt.String(), Seconds: seconds}, f.asJSON)
 	}
 	least := make([]result, len(clients))
-	for run := range runs {
+	for run := range f.runs {
 		for i, c := range clients {
-			if only != "" && only != c.name {
-				continue
-			}
 			r, err := measure(c.name, c.args)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			r.Headers, r.RTT = headers, rtt.String()
+			r.Headers, r.RTT = f.headers, f.rtt.String()
 			if run == 0 {
 				least[i] = r
 			}
@@ -142,11 +148,38 @@ func compare(lamina string, headers, runs int, rtt time.Duration, only string, a
 		}
 	}
 	for _, r := range least {
-		if r.Client != "" {
-			report(r, asJSON)
-		}
+		report(r, f.asJSON)
 	}
 	return nil
+}
+
+// clients returns what is to be measured. The file of a chain that the product does not
+// know is put into a folder.
+func (f *comparison) clients(self, address, dir string) ([]client, error) {
+	name, file := chainName, filepath.Join(f.chains, chainName+".toml")
+	var more []string
+	if f.aux {
+		name, file = auxChainName, filepath.Join(dir, auxChainName+".toml")
+		if err := os.WriteFile(file, auxChain, 0o600); err != nil {
+			return nil, err
+		}
+		more = []string{"--chains-dir", dir}
+	}
+	all := []client{{"lamina", func(dir string) []string {
+		return append([]string{f.lamina, "sync", "--connect", address, "--data-dir", dir, "--once", "--json", "--chain", name}, more...)
+	}}}
+	if f.light != "" {
+		all = append(all, client{"light", func(dir string) []string { return []string{f.light, file, address, dir} }})
+	}
+	if !f.aux {
+		all = append(all, client{"neutrino", func(dir string) []string {
+			return []string{self, "neutrino", address, fmt.Sprint(f.headers), dir}
+		}})
+	}
+	if f.only != "" {
+		all = slices.DeleteFunc(all, func(c client) bool { return c.name != f.only })
+	}
+	return all, nil
 }
 
 // least keeps of each figure the smaller.

@@ -26,6 +26,9 @@ const (
 	rescanBlocks   = 200
 	rescanElements = 7600
 	rescanScripts  = 1000
+	// rescanRepeats is how often each scans them in its turn: a scan takes a tenth of a
+	// second or less, which whatever else runs can fill.
+	rescanRepeats = 5
 )
 
 // compareRescan runs the product's benchmark, in its test binary, and neutrino's rescan by
@@ -43,12 +46,15 @@ func compareRescan(tests string, runs int) error {
 	defer stop()
 	var ours, theirs float64
 	for range runs {
-		rate, err := scan()
-		if err != nil {
-			return err
+		for range rescanRepeats {
+			rate, err := scan()
+			if err != nil {
+				return err
+			}
+			theirs = max(theirs, rate)
 		}
-		theirs = max(theirs, rate)
-		if rate, err = productRate(tests); err != nil {
+		rate, err := productRate(tests)
+		if err != nil {
 			return err
 		}
 		ours = max(ours, rate)
@@ -58,19 +64,27 @@ func compareRescan(tests string, runs int) error {
 	return nil
 }
 
-// productRate runs the product's benchmark once and reads its rate.
-func productRate(tests string) (float64, error) {
-	out, err := exec.Command(tests, "-test.run=^$", "-test.bench=^BenchmarkRescan$/^syncer$", "-test.benchtime=5x").CombinedOutput()
+// productRate runs the product's benchmark, a scan at a time, and reads its best rate.
+func productRate(tests string) (best float64, err error) {
+	out, err := exec.Command(tests, "-test.run=^$", "-test.bench=^BenchmarkRescan$/^syncer$", "-test.benchtime=2x",
+		"-test.count="+strconv.Itoa(rescanRepeats)).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w: %.500s", tests, err, out)
 	}
 	fields := strings.Fields(string(out))
 	for i, f := range fields {
 		if f == "filters/s" && i > 0 {
-			return strconv.ParseFloat(fields[i-1], 64)
+			rate, err := strconv.ParseFloat(fields[i-1], 64)
+			if err != nil {
+				return 0, err
+			}
+			best = max(best, rate)
 		}
 	}
-	return 0, fmt.Errorf("%s: no filters/s in %.500s", tests, out)
+	if best == 0 {
+		return 0, fmt.Errorf("%s: no filters/s in %.500s", tests, out)
+	}
+	return best, nil
 }
 
 // neutrinoScanner makes a chain of headers and filters in neutrino's own store, and returns

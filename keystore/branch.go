@@ -1,6 +1,9 @@
 package keystore
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // maxBranches is how many branches are remembered: receiving and change addresses of a few accounts. More are derived anew.
 const maxBranches = 16
@@ -12,9 +15,18 @@ type branches struct {
 	known map[string]*node
 }
 
+// name is a short text for each path.
+func (p Path) name() string {
+	b := make([]byte, 0, 32)
+	for _, index := range p {
+		b = binary.LittleEndian.AppendUint32(b, index)
+	}
+	return string(b)
+}
+
 // at returns the node at path below root. It stays the branches' to wipe.
 func (b *branches) at(root *node, path Path) (*node, error) {
-	name := path.String()
+	name := path.name()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n := b.known[name]; n != nil {

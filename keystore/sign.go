@@ -23,10 +23,9 @@ func signECDSA(key *btcec.ModNScalar, hash [32]byte) ([]byte, error) {
 	return sig.Serialize(), nil
 }
 
-// ecdsaSignature signs with RFC 6979's nonce. If R is high it tries again with a counter as the extra input, as Bitcoin
-// Core does, and so gives Core's signatures.
+// ecdsaSignature signs as Bitcoin Core does.
 func ecdsaSignature(key *btcec.ModNScalar, hash [32]byte) *ecdsa.Signature {
-	return ecdsaSignatures([]*btcec.ModNScalar{key}, [][32]byte{hash})[0]
+	return standard.signatures([]*btcec.ModNScalar{key}, [][32]byte{hash})[0]
 }
 
 // signSchnorr signs by BIP340 with 32 zero bytes as the auxiliary input. The library verifies what it signed.

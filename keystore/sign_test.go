@@ -3,13 +3,11 @@ package keystore
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -79,52 +77,21 @@ func TestBIP341Vectors(t *testing.T) {
 			t.Errorf("%s: %x (%v), want %s", v.Given.InternalPrivkey, sig, err, want)
 		}
 		done++
+		if v.Given.MerkleRoot != "" {
+			continue
+		}
+		key, hash := scalar(t, v.Given.InternalPrivkey), [32]byte(unhex(t, v.Intermediary.SigHash))
+		many, err := taprootSignatures([]*btcec.ModNScalar{key, key}, [][32]byte{hash, hash})
+		if err != nil || !bytes.Equal(many[0].Serialize(), sig) || !bytes.Equal(many[1].Serialize(), sig) {
+			t.Errorf("%s: another signature in a batch, %v", v.Given.InternalPrivkey, err)
+		}
 	}
 	if done != 7 {
 		t.Errorf("%d vectors, want 7", done)
 	}
-}
-
-// BIP143's first example, whose R happens to be low, and RFC 6979 signatures without and with grinding.
-func TestECDSAVectors(t *testing.T) {
-	got, err := signECDSA(scalar(t, "619c335025c7f4012e556c2a58b2506e30b8511b53ade95ea316fd8c3286feb9"),
-		[32]byte(unhex(t, "c37af31116d1b27caf68aae9e3ac82f1477929014d5b917657d0eb49478cb670")))
-	const want = "304402203609e17b84f6a7d30c80bfa610b5b4542f32a8a0d5447a12fb1366d7f01cc44a" +
-		"0220573a954c4518331561406f90300e8f3358f51928d43c212a8caed02de67eebee"
-	if err != nil || hex.EncodeToString(got) != want {
-		t.Errorf("%x (%v), want %s", got, err, want)
-	}
-	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 2))
-	ground := 0
-	for range 100 {
-		var raw, hash [32]byte
-		binary.BigEndian.PutUint64(raw[8:], random.Uint64())
-		binary.BigEndian.PutUint64(raw[24:], random.Uint64()|1)
-		binary.BigEndian.PutUint64(hash[24:], random.Uint64())
-		private, public := btcec.PrivKeyFromBytes(raw[:])
-		sig, err := signECDSA(&private.Key, hash)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := ecdsa.ParseDERSignature(sig)
-		if err != nil || !parsed.Verify(hash[:], public) || len(sig) > 70 {
-			t.Fatalf("seed %d: %d bytes, %v", seed, len(sig), err)
-		}
-		var s btcec.ModNScalar
-		if s.SetByteSlice(sig[6+int(sig[3]):]) || s.IsOverHalfOrder() || sig[3] > 32 {
-			t.Errorf("seed %d: high S or R", seed)
-		}
-		if reference := ecdsa.Sign(private, hash[:]).Serialize(); reference[4] != 0 {
-			if !bytes.Equal(sig, reference) {
-				t.Errorf("seed %d: %x, the reference gives %x", seed, sig, reference)
-			}
-		} else {
-			ground++
-		}
-	}
-	if ground < 20 || ground > 80 {
-		t.Errorf("seed %d: %d of 100 needed a second try", seed, ground)
+	one := new(btcec.ModNScalar).SetInt(1)
+	if _, err := taprootSignatures([]*btcec.ModNScalar{one, new(btcec.ModNScalar)}, make([][32]byte, 2)); err == nil {
+		t.Error("a key of 0 signed")
 	}
 }
 

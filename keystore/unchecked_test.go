@@ -3,9 +3,12 @@ package keystore
 import (
 	"bytes"
 	"testing"
+
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 )
 
-// TestUnchecked: the same signatures as the keyring's, and none after it is locked.
+// TestUnchecked: the same signatures as the keyring's, but for ECDSA's in a batch, which verify; and none after it is
+// locked.
 func TestUnchecked(t *testing.T) {
 	seed, err := NewSeed(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
@@ -40,8 +43,21 @@ func TestUnchecked(t *testing.T) {
 			t.Fatalf("%d of %d signatures, %v", len(all), n, err)
 		}
 		for i, got := range all {
-			if want, err := keys.SignECDSA(paths[i], hashes[i]); err != nil || !bytes.Equal(got, want) {
-				t.Fatalf("%s: %x, want %x (%v)", paths[i], got, want, err)
+			pub, err := keys.Public(paths[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sig, err := ecdsa.ParseDERSignature(got); err != nil || !sig.Verify(hashes[i][:], pub.Key()) || len(got) > 70 {
+				t.Fatalf("%s: %x does not verify, or is long (%v)", paths[i], got, err)
+			}
+		}
+		all, err = fast.SignSchnorrAll(paths, hashes)
+		if err != nil || len(all) != int(n) {
+			t.Fatalf("%d of %d Schnorr signatures, %v", len(all), n, err)
+		}
+		for i, got := range all { // of the library, which verifies them
+			if want, err := keys.SignSchnorr(paths[i], hashes[i], nil); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s: Schnorr %x, want %x (%v)", paths[i], got, want, err)
 			}
 		}
 	}
@@ -51,6 +67,9 @@ func TestUnchecked(t *testing.T) {
 	if _, err := fast.SignECDSAAll([]Path{{1}, make(Path, 300)}, make([][32]byte, 2)); err == nil {
 		t.Error("a path that leads nowhere was taken")
 	}
+	if _, err := fast.SignSchnorrAll([]Path{{1}}, nil); err == nil {
+		t.Error("a path without a hash was taken for Schnorr")
+	}
 	if _, err := fast.SignSchnorr(nil, [32]byte{}, []byte{1}); err == nil {
 		t.Error("a merkle root of one byte was taken")
 	}
@@ -59,6 +78,9 @@ func TestUnchecked(t *testing.T) {
 		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
 	}
 	if _, err := fast.SignECDSAAll([]Path{{0}}, make([][32]byte, 1)); err != ErrLocked {
+		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
+	}
+	if _, err := fast.SignSchnorrAll([]Path{{0}}, make([][32]byte, 1)); err != ErrLocked {
 		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
 	}
 	if n := len(keys.reveal().branches.known); n != 0 {

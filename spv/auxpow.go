@@ -29,18 +29,64 @@ type AuxPoW struct {
 
 // ParseAuxPoW reads one proof from the start of b and returns the number of bytes it
 // takes. The form is strict: canonical lengths, nothing beyond MaxAuxPoW.
-func ParseAuxPoW(b []byte) (*AuxPoW, int, error) {
+func ParseAuxPoW(b []byte) (*AuxPoW, int, error) { return parseAuxPoW(b, &Room{}) }
+
+// Room is where the proofs of many headers are parsed to, so that they are had, and let go
+// of, many at a time. The zero Room parses each to memory of its own; see NewRoom.
+type Room struct {
+	proofs []AuxPoW
+	hashes []Hash
+	many   bool
+}
+
+// roomProofs and roomHashes are how many proofs, and hashes of their branches, a Room has at
+// once.
+const (
+	roomProofs = 64
+	roomHashes = 16 * roomProofs
+)
+
+// NewRoom returns a Room for proofs that are all let go of together: any that is kept keeps
+// those beside it in memory.
+func NewRoom() *Room { return &Room{many: true} }
+
+func (m *Room) proof() *AuxPoW {
+	if !m.many {
+		return new(AuxPoW)
+	}
+	if len(m.proofs) == 0 {
+		m.proofs = make([]AuxPoW, roomProofs)
+	}
+	a := &m.proofs[0]
+	m.proofs = m.proofs[1:]
+	return a
+}
+
+func (m *Room) branch(n uint64) merkle.Branch {
+	if !m.many || n > roomHashes/8 {
+		return make(merkle.Branch, n)
+	}
+	if uint64(len(m.hashes)) < n {
+		m.hashes = make([]Hash, roomHashes)
+	}
+	b := merkle.Branch(m.hashes[:n:n])
+	m.hashes = m.hashes[n:]
+	return b
+}
+
+func parseAuxPoW(b []byte, room *Room) (*AuxPoW, int, error) {
 	limited := b[:min(len(b), MaxAuxPoW)]
 	tx, n, err := ParseTx(limited)
 	if err != nil {
 		return nil, 0, fmt.Errorf("auxpow: parent coinbase: %w", err)
 	}
-	a := &AuxPoW{Coinbase: tx}
+	a := room.proof()
+	a.Coinbase = tx
 	r := reader{b: limited, at: n}
 	copy(a.BlockHash[:], r.take(32))
-	a.CoinbaseBranch = r.branch()
+	a.CoinbaseBranch = r.branch(room)
 	a.CoinbaseIndex = int32(r.uint32())
-	a.ChainBranch = r.branch()
+	a.ChainBranch = r.branch(room)
 	a.Slot = int32(r.uint32())
 	copy(a.Parent[:], r.take(HeaderSize))
 	if r.err != nil {
@@ -53,7 +99,7 @@ func ParseAuxPoW(b []byte) (*AuxPoW, int, error) {
 }
 
 // branch reads a vector of hashes, having made sure that the bytes are there.
-func (r *reader) branch() merkle.Branch {
+func (r *reader) branch(room *Room) merkle.Branch {
 	n := r.compactSize()
 	if n > uint64(len(r.b))/32 {
 		r.fail(errShort)
@@ -63,7 +109,7 @@ func (r *reader) branch() merkle.Branch {
 	if r.err != nil || n == 0 {
 		return nil
 	}
-	branch := make(merkle.Branch, n)
+	branch := room.branch(n)
 	for i := range branch {
 		branch[i] = Hash(raw[32*i:])
 	}
@@ -84,7 +130,10 @@ func (a *AuxPoW) Append(dst []byte) []byte {
 // ParseSealed reads a header from the start of b and, where aux is set and the header's
 // version announces one, the proof behind it. It returns the number of bytes taken.
 // Chains without merged mining read only the 80 bytes, whatever the version says.
-func ParseSealed(b []byte, aux bool) (Sealed, int, error) {
+func ParseSealed(b []byte, aux bool) (Sealed, int, error) { return new(Room).ParseSealed(b, aux) }
+
+// ParseSealed is ParseSealed with the proof in the Room.
+func (m *Room) ParseSealed(b []byte, aux bool) (Sealed, int, error) {
 	h, err := ParseHeader(b)
 	if err != nil {
 		return Sealed{}, 0, err
@@ -93,7 +142,7 @@ func ParseSealed(b []byte, aux bool) (Sealed, int, error) {
 	if !aux || !h.HasAuxPoW() {
 		return s, HeaderSize, nil
 	}
-	proof, n, err := ParseAuxPoW(b[HeaderSize:])
+	proof, n, err := parseAuxPoW(b[HeaderSize:], m)
 	if err != nil {
 		return Sealed{}, 0, fmt.Errorf("header %s: %w", h.ID(), err)
 	}

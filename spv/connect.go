@@ -21,6 +21,7 @@ func (t *Tree) Connect(run []Sealed, now uint32) (Change, error) {
 		t.keepProofs()
 	}
 	t.prune()
+	t.thin()
 	return change, err
 }
 

@@ -233,3 +233,64 @@ func mustBlock(t testing.TB, tree *spv.Tree, height int32) spv.Block {
 	}
 	return b
 }
+
+// TestTimeLimits holds each limit on times to the second: how far a parent may be from its layer block on either side, and how far a header
+// may be ahead of the clock.
+func TestTimeLimits(t *testing.T) {
+	l1 := spv.NewTree(easyRules())
+	connect(t, l1, grow(t, l1, l1.Rules().Genesis.ID(), 30, 600, 1)...)
+	last, _ := l1.Header(30)
+	time := last.Time() + 10
+	parent := header(spv.Header{}, l1.Tip().Hash, time, easyBits, 0)
+	for skew, fits := range map[int64]bool{-7201: false, -7200: true, 7200: true, 7201: false} {
+		block := header(layerVersion(), spv.Hash{}, uint32(int64(time)-skew), easyBits, 0)
+		err := spv.CheckParent(&spv.Sealed{Header: block, Aux: &spv.AuxPoW{Parent: parent}}, l1, nil)
+		if fits && err != nil {
+			t.Errorf("%+d s: %v", skew, err)
+		} else if !fits {
+			wantCheck(t, err, spv.CheckParentTime)
+		}
+	}
+	for ahead, fits := range map[uint32]bool{7200: true, 7201: false} {
+		var rep spv.Report
+		if err := l1.Rules().CheckContext(sparse{30: {Time: last.Time(), Bits: easyBits}}, 31, &parent, time-ahead, &rep); err != nil {
+			t.Fatal(err)
+		}
+		if bad, failed := rep.Failure(); failed == fits || failed && bad.Name != spv.CheckFutureTime {
+			t.Errorf("%d s ahead of the clock: %+v, want passed %t", ahead, bad, fits)
+		}
+	}
+}
+
+// TestOneCommitment: a layer block states its anchor once. A coinbase that states two is as bad as one that states none.
+func TestOneCommitment(t *testing.T) {
+	c := spv.Commitment{Anchor: spv.Block{Height: 7, Hash: spv.Hash{1}}, FeeVote: 3}
+	other := c
+	other.Anchor.Height++
+	for _, n := range []struct {
+		name    string
+		outputs [][]byte
+		fits    bool
+	}{
+		{"none", [][]byte{{0x51}}, false},
+		{"one", [][]byte{{0x51}, c.Script(), {0x6a}}, true},
+		{"two", [][]byte{c.Script(), other.Script()}, false},
+		{"the same twice", [][]byte{c.Script(), {0x51}, c.Script()}, false},
+		{"one and a malformed one", [][]byte{c.Script(), c.Script()[:50]}, false},
+		{"a malformed one first", [][]byte{c.Script()[:50], c.Script()}, false},
+	} {
+		raw := coinbaseFor(spv.Hash{2})
+		raw = append(raw[:len(raw)-4-11], byte(len(n.outputs)))
+		for _, script := range n.outputs {
+			raw = append(append(append(raw, make([]byte, 8)...), byte(len(script))), script...)
+		}
+		tx, size, err := spv.ParseTx(append(raw, 0, 0, 0, 0))
+		if err != nil || size != len(raw)+4 || tx.Outputs() != uint64(len(n.outputs)) {
+			t.Fatalf("%s: %v", n.name, err)
+		}
+		got, err := spv.CoinbaseCommitment(&tx)
+		if (err == nil) != n.fits || n.fits && got != c {
+			t.Errorf("%s: %+v, %v", n.name, got, err)
+		}
+	}
+}

@@ -21,7 +21,7 @@ const nodesPerChunk = 512
 const spareChunks = 4
 
 // nodes holds a tree's nodes by number: parents have lower ones than their children, and
-// numbers are never used again. The lowest are let go of as the window moves, and their
+// numbers are never used again, but for Tree.keep, which begins anew. The lowest are let go of as the window moves, and their
 // memory serves the newest, so that following a chain neither copies nor leaves garbage.
 type nodes struct {
 	chunks []*[nodesPerChunk]node

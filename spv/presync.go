@@ -15,6 +15,10 @@ const (
 	// commitAhead is how many bits must have been seen right before a header is let
 	// through: a chain other than the one that showed its work passes with 2^-64.
 	commitAhead = 64
+	// maxHeldProofs bounds what the proofs of headers that are not let through yet may take, in
+	// bytes: a proof's witness is covered by nothing, so that a peer could make each as long as a
+	// message may be. It is 32 KiB for each; real ones are below 1 KiB on average.
+	maxHeldProofs = 32 << 20
 	// maxHeadersPerSecond bounds how fast a chain can grow: median time past lets six
 	// headers share a second (Bitcoin Core, headerssync.cpp).
 	maxHeadersPerSecond = 6
@@ -40,6 +44,7 @@ type Presync struct {
 	replayed int64    // headers seen in the second pass
 	last     Hash     // last header of the second pass
 	buffer   []Sealed // seen in the second pass, not yet released
+	held     int      // bytes of their proofs
 }
 
 // NewPresync begins with headers that build on the tip of start, a tree of its own that
@@ -79,7 +84,8 @@ func (p *Presync) Progress() int32 {
 
 // Feed takes the peer's next headers and returns those that may now be connected to the
 // real tree. At the end of the peer's chain (last set) everything that is left comes
-// out, or ErrNotEnoughWork. Any error ends this presync, and the peer is to blame.
+// out, or ErrNotEnoughWork. Any error ends this presync. Only a *HeaderError shows that the peer is to
+// blame: the tip of an honest one may have moved between the two passes.
 func (p *Presync) Feed(run []Sealed, last bool, now uint32) ([]Sealed, error) {
 	if p.second {
 		return p.replay(run, last)
@@ -118,10 +124,10 @@ func (p *Presync) judge(run []Sealed, now uint32) error {
 		return fmt.Errorf("presync of %s: %d headers lead from %d to %d, want one line", p.tree.rules.Name,
 			len(run), before.Height, tip.Height)
 	}
-	for h := before.Height + 1; h <= before.Height+int32(len(run)); h++ {
-		if i := int64(h - p.from.Height - 1); i%commitEvery == 0 {
-			b, _ := p.tree.Block(h)
-			p.remember(i/commitEvery, p.commit(&b.Hash))
+	for i := range run { // not from the tree: a long run may have moved its window past its own start
+		if at := int64(before.Height-p.from.Height) + int64(i); at%commitEvery == 0 {
+			id := run[i].Header.ID()
+			p.remember(at/commitEvery, p.commit(&id))
 		}
 	}
 	return nil
@@ -141,6 +147,9 @@ func (p *Presync) replay(run []Sealed, last bool) ([]Sealed, error) {
 		p.replayed++
 		p.last = id
 		p.buffer = append(p.buffer, run[i])
+		if p.held += proofSize(&run[i]); p.held > maxHeldProofs {
+			return nil, fmt.Errorf("presync: %d bytes of proofs with %d headers, want at most %d", p.held, len(p.buffer), maxHeldProofs)
+		}
 	}
 	return p.release(last)
 }
@@ -156,8 +165,18 @@ func (p *Presync) release(last bool) ([]Sealed, error) {
 	}
 	n := max(len(p.buffer)-held, 0)
 	out := p.buffer[:n:n]
+	for i := range out {
+		p.held -= proofSize(&out[i])
+	}
 	p.buffer = append([]Sealed(nil), p.buffer[n:]...)
 	return out, nil
+}
+
+func proofSize(s *Sealed) int {
+	if s.Aux == nil {
+		return 0
+	}
+	return s.Aux.size()
 }
 
 func (p *Presync) commit(id *Hash) bool {

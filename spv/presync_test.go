@@ -126,3 +126,58 @@ func TestPresync(t *testing.T) {
 		wantCheck(t, err, spv.CheckWork)
 	})
 }
+
+// TestPresyncProofs: the proofs of headers that are held back take a bounded memory, however long a peer makes them; nothing but their
+// length is wrong with these.
+func TestPresyncProofs(t *testing.T) {
+	rules := easyRules()
+	run := grow(t, spv.NewTree(rules), rules.Genesis.ID(), 2500, 600, 1)
+	now := run[2499].Header.Time()
+	for _, c := range []struct {
+		size    int // of a proof, about
+		refused bool
+	}{{1 << 10, false}, {24 << 10, false}, {48 << 10, true}, {1 << 20, true}} {
+		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2400), salt, now)
+		for from := 0; !p.Releasing(); from += 500 {
+			if _, err := p.Feed(run[from:from+500], false, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		aux := &spv.AuxPoW{CoinbaseBranch: siblings(c.size/32, 1)}
+		held := 0
+		var err error
+		for i := 0; i < len(run) && err == nil; i += 10 {
+			part := append([]spv.Sealed(nil), run[i:i+10]...)
+			for k := range part {
+				part[k].Aux = aux
+			}
+			held += len(part) * c.size
+			var out []spv.Sealed
+			out, err = p.Feed(part, false, now)
+			if held -= len(out) * c.size; held > 40<<20 {
+				t.Fatalf("proofs of %d bytes: %d bytes are held", c.size, held)
+			}
+		}
+		if refused := err != nil && strings.Contains(err.Error(), "bytes of proofs"); refused != c.refused || !refused && !p.Done() {
+			t.Errorf("proofs of %d bytes: refused %t (%v), want %t", c.size, refused, err, c.refused)
+		}
+	}
+}
+
+// TestPresyncShortWindow: a message may hold more headers than the tree of a chain that reorganises little.
+func TestPresyncShortWindow(t *testing.T) {
+	rules := easyRules()
+	rules.ReorgLimit = 100
+	run := grow(t, spv.NewTree(rules), rules.Genesis.ID(), 2000, 600, 1)
+	now := run[1999].Header.Time()
+	p := spv.NewPresync(spv.NewTree(rules), workFor(t, 1900), salt, now)
+	for pass := range 2 {
+		out, err := p.Feed(run, false, now)
+		if err != nil || len(out) != pass*len(run) {
+			t.Fatalf("pass %d: %d released, %v", pass+1, len(out), err)
+		}
+	}
+	if !p.Done() {
+		t.Error("not done")
+	}
+}

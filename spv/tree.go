@@ -12,8 +12,9 @@ import (
 // most work is the best chain, the first seen among equals.
 //
 // It keeps a window below the tip (what the difficulty rule looks back at, and the
-// deepest reorganisation that the rules allow), so that its memory does not grow with
-// the chain. It is not safe for concurrent use.
+// deepest reorganisation that the rules allow), and of side branches, when they are many, those with
+// the most work, so that its memory grows neither with the chain nor with what peers
+// make up. It is not safe for concurrent use.
 type Tree struct {
 	// VerifyProof tells whether the proof of a header at a height is verified; nil means
 	// that every one is. A header whose proof is passed over counts with the work that

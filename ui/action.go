@@ -142,6 +142,15 @@ func (p *progress) cancel() {
 	p.warn(p.ui.t("Given up."), p.ui.t("You stopped waiting. What was done before that stays done: look at Activity after a payment."))
 }
 
+// drop gives up what runs without a word: nobody waits for it any more.
+func (p *progress) drop() {
+	if p.stop != nil && !p.whole {
+		p.stop()
+		p.stop = nil
+	}
+	p.clear()
+}
+
 // attempt runs an action and shows what becomes of it; one at a time.
 func attempt[T any](p *progress, doing string, work func(context.Context) (T, error), done func(T)) {
 	if p.stop != nil {

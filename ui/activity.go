@@ -25,12 +25,13 @@ type activityScreen struct {
 	detail  *paymentPage
 	pages   *fyne.Container
 
-	only     *widget.Select
+	only     *choice
 	search   *field
 	count    *widget.Label
-	list     *widget.List
+	list     *list
 	empty    *widget.Label
 	progress *progress
+	waits    *waits
 
 	query   app.HistoryQuery
 	rows    map[int][]app.Row // by page
@@ -49,20 +50,19 @@ const (
 )
 
 func newActivityScreen(u *UI) *activityScreen {
-	s := &activityScreen{ui: u, bar: newPurseBar(u), count: caption(""), empty: body(""), rows: map[int][]app.Row{},
+	s := &activityScreen{ui: u, bar: newPurseBar(u), count: caption(""), empty: body(""), rows: map[int][]app.Row{}, waits: newWaits(u),
 		asked: map[int]func(){}}
 	filters := u.texts.Filters()
 	var names []string
 	for _, f := range filters {
 		names = append(names, f.Text)
 	}
-	s.only = widget.NewSelect(names, nil)
+	s.only = newChoice(names, nil)
 	s.only.SetSelectedIndex(0)
 	s.only.OnChanged = func(string) { s.query.Only = filters[max(0, s.only.SelectedIndex())].Value; s.restart() }
 	s.search = newField(u, u.t("label, address or id"), func(text string) { s.query.Search = text; s.restart() })
 	export := newIconButton(u, "CSV", base.DocumentSaveIcon(), s.export)
-	s.list = widget.NewList(func() int { return s.total }, func() fyne.CanvasObject { return newPaymentRow() }, s.update)
-	s.list.HideSeparators = true
+	s.list = newList(func() int { return s.total }, func() fyne.CanvasObject { return newPaymentRow() }, s.update)
 	s.list.OnSelected = func(id widget.ListItemID) {
 		s.list.Unselect(id)
 		if row := s.row(id); row != nil {
@@ -70,7 +70,7 @@ func newActivityScreen(u *UI) *activityScreen {
 		}
 	}
 	s.progress = newProgress(u, func() { s.relayout() })
-	tools := newTiles(s.only, s.search, export)
+	tools := container.New(&beside{wide: 560, first: 320, gap: 4}, s.search, newTiles(s.only, export))
 	head := stack(4, s.bar.content, heading(u.t("Activity")), inset(tools), s.count, s.progress.content, s.empty)
 	s.page = container.New(&headed{}, head, s.list)
 	s.detail = newPaymentPage(u, s.closeDetail)
@@ -144,6 +144,7 @@ func (s *activityScreen) restart() {
 			s.say()
 			s.list.Refresh()
 			s.relayout()
+			s.waits.ask(p, h.Rows, s.list.Refresh)
 		})
 }
 
@@ -173,11 +174,11 @@ func (s *activityScreen) update(id widget.ListItemID, o fyne.CanvasObject) {
 	line := o.(*paymentRow)
 	row := s.row(id)
 	if row == nil {
-		line.set(present.PaymentLine{Who: "\u2026"})
+		line.set(present.PaymentLine{Who: "\u2026", Sure: -1})
 		s.fetch(id / pageRows)
 		return
 	}
-	line.set(s.ui.texts.PaymentLine(row, s.unit))
+	line.set(s.ui.texts.PaymentLine(row, s.waits.of(row.ID), s.unit))
 	line.onPress = func() { s.open(row.ID) }
 }
 
@@ -209,6 +210,7 @@ func (s *activityScreen) fetch(page int) {
 				return
 			}
 			s.list.Refresh()
+			s.waits.ask(p, h.Rows, s.list.Refresh)
 		})
 }
 

@@ -21,10 +21,10 @@ type coinsScreen struct {
 	combine *combinePage
 	split   *splitPage
 
-	list     *widget.List
+	list     *list
 	count    *widget.Label
 	empty    *widget.Label
-	every    *widget.Check
+	every    *check
 	freeze   *button
 	thaw     *button
 	spend    *button
@@ -42,13 +42,12 @@ type coinsScreen struct {
 
 func newCoinsScreen(u *UI) *coinsScreen {
 	s := &coinsScreen{ui: u, bar: newPurseBar(u), count: caption(""), empty: body(""), chosen: map[string]bool{}}
-	s.list = widget.NewList(func() int { return len(s.coins) }, func() fyne.CanvasObject { return newCoinRow() }, s.update)
-	s.list.HideSeparators = true
+	s.list = newList(func() int { return len(s.coins) }, func() fyne.CanvasObject { return newCoinRow() }, s.update)
 	s.list.OnSelected = func(id widget.ListItemID) { // Enter or space on the list
 		s.list.Unselect(id)
 		s.choose(id, !s.chosen[s.coins[id].Outpoint])
 	}
-	s.every = widget.NewCheck(u.t("All"), func(on bool) { s.chooseAll(on) })
+	s.every = newCheck(u.t("All"), func(on bool) { s.chooseAll(on) })
 	s.freeze = newButton(u, u.t("Freeze"), func() { s.setFrozen(true) })
 	s.thaw = newButton(u, u.t("Thaw"), func() { s.setFrozen(false) })
 	s.spend = newButton(u, u.t("Spend these"), func() { u.frame.open(sendAt); u.send.spend(s.outpoints()) })
@@ -222,7 +221,7 @@ func (s *coinsScreen) setTags() {
 // coinRow is a coin in the list.
 type coinRow struct {
 	widget.BaseWidget
-	check               *widget.Check
+	check               *check
 	value, where, state *widget.Label
 	onChoose            func(bool)
 	setting             bool
@@ -230,7 +229,7 @@ type coinRow struct {
 
 func newCoinRow() *coinRow {
 	r := &coinRow{value: strong(""), where: body(""), state: caption("")}
-	r.check = widget.NewCheck("", func(on bool) {
+	r.check = newCheck("", func(on bool) {
 		if !r.setting && r.onChoose != nil {
 			r.onChoose(on)
 		}

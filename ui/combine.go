@@ -35,8 +35,8 @@ type combinePage struct {
 	plan   *app.Plan
 	onBack func()
 	stop   func()
-	agree  *widget.Check // to the warning that the last try ended with
-	about  string        // its concern
+	agree  *check // to the warning that the last try ended with
+	about  string // its concern
 }
 
 func newCombinePage(u *UI, onBack func()) *combinePage {
@@ -48,7 +48,7 @@ func newCombinePage(u *UI, onBack func()) *combinePage {
 	p.password = newPasswordAsk(u, func() { p.run(p.plan) })
 	p.start = newButton(u, u.t("Combine now"), func() { p.run(p.plan) })
 	p.start.Importance = widget.HighImportance
-	p.agree = widget.NewCheck(u.t("I have read this and agree."), nil)
+	p.agree = newCheck(u.t("I have read this and agree."), nil)
 	p.agree.Hide()
 	p.progress = newProgress(u, func() { p.content.Refresh() })
 	returns := newIconButton(u, u.t("All coins"), base.NavigateBackIcon(), p.back)

@@ -14,7 +14,7 @@ import (
 type feeSlider struct {
 	ui      *UI
 	content *fyne.Container
-	slider  *widget.Slider
+	slider  *slider
 	now     *widget.Label
 	source  *widget.Label
 
@@ -27,15 +27,14 @@ type feeSlider struct {
 }
 
 func newFeeSlider(u *UI, change, relayout func()) *feeSlider {
-	f := &feeSlider{ui: u, slider: widget.NewSlider(0, 1), now: body(""), source: caption(""), change: change, relayout: relayout}
-	f.slider.Step = 0.01
-	f.slider.OnChanged = func(v float64) {
+	f := &feeSlider{ui: u, now: body(""), source: caption(""), change: change, relayout: relayout}
+	f.slider = newSlider(0, 1, 0.01, func(v float64) {
 		if f.fees.Chain != "" {
 			f.rate = int64(math.Round(float64(f.fees.Low) * math.Pow(float64(f.fees.High)/float64(f.fees.Low), v)))
 			f.say()
 			f.change()
 		}
-	}
+	})
 	f.content = stack(-overlap, caption(u.t("Fee")), inset(f.slider), f.now, f.source)
 	return f
 }

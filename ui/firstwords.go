@@ -10,7 +10,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/ui/present"
@@ -192,7 +191,7 @@ func (f *firstRun) keyPage() question {
 	for _, c := range u.session.chains {
 		titles = append(titles, c.Title)
 	}
-	chain := widget.NewSelect(titles, nil)
+	chain := newChoice(titles, nil)
 	chain.SetSelectedIndex(0)
 	keys := newArea(u, u.t("extended public keys or descriptors, one a line"), 4, nil)
 	return question{title: u.t("Which keys?"), under: u.t("Who has them sees every payment, and can spend nothing."),

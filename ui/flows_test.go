@@ -19,7 +19,7 @@ func TestSend(t *testing.T) {
 	b := newWalletBench(t, phone, m)
 	b.frame.open(sendAt)
 	b.pump()
-	b.wantShown("Recipient and amount are not given yet", "10 base units per byte, usual", "From 1 base units per byte")
+	b.wantShown("Recipient and amount are not given yet", "10\u202fsat/vB, usual", "From 1\u202fsat/vB to 100\u202fsat/vB, by what 180 merged-mining proofs tell, what peers relay (8), the chain's policy.")
 	b.send.to.SetText("somewhere")
 	b.pump()
 	b.wantShown("no prefix of this chain")

@@ -54,8 +54,9 @@ type frame struct {
 	alarm   *widget.Label
 	status  fyne.CanvasObject
 	at      int
-	corner  float32   // where screens begin, from the left
-	room    fyne.Size // that they have
+	corner  float32     // where screens begin, from the left
+	room    fyne.Size   // that they have
+	least   []fyne.Size // what each screen needed when it was last seen
 }
 
 func newFrame(u *UI) *frame {
@@ -208,8 +209,13 @@ func put(o fyne.CanvasObject, x, y, width, height float32) {
 func (l *frameLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	bar := l.navs[barItem].MinSize()
 	s := bar
-	for _, screen := range l.screens {
-		m := screen.object().MinSize()
+	l.least = append(l.least, make([]fyne.Size, len(l.screens)-len(l.least))...)
+	for i, screen := range l.screens {
+		// It is asked for with every frame, and whatever is on a screen has to be asked.
+		if i == l.at || l.least[i].IsZero() {
+			l.least[i] = screen.object().MinSize()
+		}
+		m := l.least[i]
 		s = fyne.NewSize(max(s.Width, m.Width), max(s.Height, m.Height+bar.Height))
 	}
 	return s

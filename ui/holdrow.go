@@ -166,7 +166,6 @@ func (r *paymentRow) set(l present.PaymentLine) {
 		return
 	}
 	r.line, r.name = l, l.Amount+" "+l.Who+", "+l.When+", "+l.State
-	r.who.SetText(l.Who)
 	r.amount.SetText(l.Amount)
 	r.when.SetText(l.When)
 	r.state.SetText(l.State)
@@ -175,19 +174,22 @@ func (r *paymentRow) set(l present.PaymentLine) {
 
 // CreateRenderer implements fyne.Widget.
 func (r *paymentRow) CreateRenderer() fyne.WidgetRenderer {
-	p := &paymentRenderer{row: r, back: canvas.NewRectangle(nil)}
-	p.back.CornerRadius = 4
+	p := &paymentRenderer{row: r, back: canvas.NewRectangle(nil), track: canvas.NewRectangle(nil), bar: canvas.NewRectangle(nil)}
+	p.back.CornerRadius, p.track.CornerRadius, p.bar.CornerRadius = 4, 1, 1
 	p.Refresh()
 	return p
 }
 
 type paymentRenderer struct {
-	row  *paymentRow
-	back *canvas.Rectangle
+	row              *paymentRow
+	back, track, bar *canvas.Rectangle
 }
 
-// paymentHeight is the height of a row of two lines.
-const paymentHeight = 52
+const (
+	paymentHeight = 52 // of a row of two lines
+	sureWide      = 96 // of the bar of confirmations
+	sureHigh      = 3
+)
 
 func (p *paymentRenderer) Layout(size fyne.Size) {
 	r := p.row
@@ -197,9 +199,12 @@ func (p *paymentRenderer) Layout(size fyne.Size) {
 	amount := min(r.amount.MinSize().Width, size.Width-x)
 	put(r.amount, size.Width-amount, -2, amount, 36)
 	put(r.who, x, -2, max(0, size.Width-x-amount), 36)
+	fitMiddle(r.who, r.line.Who, size.Width-x-amount)
 	when := min(r.when.MinSize().Width+110, (size.Width-x)/2)
 	put(r.when, x, 20, when, 32)
 	put(r.state, x+when, 20, size.Width-x-when, 32)
+	put(p.track, size.Width-8-sureWide, size.Height-sureHigh-1, sureWide, sureHigh)
+	put(p.bar, size.Width-8-sureWide, size.Height-sureHigh-1, sureWide*float32(max(0, r.line.Sure)), sureHigh)
 }
 
 func (p *paymentRenderer) MinSize() fyne.Size {
@@ -214,12 +219,19 @@ func (p *paymentRenderer) Refresh() {
 	} else {
 		r.icon.SetResource(theme.Out())
 	}
+	p.track.FillColor, p.bar.FillColor = themed(base.ColorNameSeparator), themed(base.ColorNamePrimary)
+	if r.line.Sure >= 1 {
+		p.bar.FillColor = themed(base.ColorNameSuccess)
+	}
+	p.track.Hidden, p.bar.Hidden = r.line.Sure < 0, r.line.Sure < 0
 	p.Layout(r.Size())
+	p.track.Refresh()
+	p.bar.Refresh()
 }
 
 func (p *paymentRenderer) Objects() []fyne.CanvasObject {
 	r := p.row
-	return []fyne.CanvasObject{p.back, r.icon, r.who, r.amount, r.when, r.state}
+	return []fyne.CanvasObject{p.back, r.icon, r.who, r.amount, r.when, r.state, p.track, p.bar}
 }
 
 func (p *paymentRenderer) Destroy() {}

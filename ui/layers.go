@@ -17,14 +17,27 @@ type layersScreen struct {
 	layout  *masterDetail
 	rows    map[string]*stratumRow // by chain
 
+	list     *fyne.Container
+	groups   []stackGroup
+	own      *widget.Label // above the stack that is followed
+	followed string        // L1 of that stack; empty: none is
+
 	title, sentence *widget.Label
 	returns         *button
 	cards           []*sectionCard
 	sections        *fyne.Container
 	detail          *fyne.Container
 	sync            *sectionCard // how far the chain is, if it is followed
+	work            *workCards   // and the work behind it
 	chain           string       // whose page is shown
 	scroll          *container.Scroll
+}
+
+// stackGroup is the stacks of one kind of network.
+type stackGroup struct {
+	title *widget.Label
+	names []string // of the L1s
+	cards []fyne.CanvasObject
 }
 
 // sectionCard is a card of a chain's page; cards are reused from chain to chain.
@@ -57,22 +70,47 @@ func newLayersScreen(u *UI) *layersScreen {
 
 func (s *layersScreen) object() fyne.CanvasObject { return s.content }
 
+// newList builds the stacks; arrange lays them out.
 func (s *layersScreen) newList() fyne.CanvasObject {
-	groups := s.ui.texts.Groups(s.ui.rules.Stacks())
-	objects := []fyne.CanvasObject{heading(s.ui.t("Layers"))}
-	if len(groups) == 0 {
-		return stack(0, append(objects,
-			body(s.ui.t("No chain is known. Chains come with the program and from your own chain files.")))...)
-	}
-	objects = append(objects, caption(s.ui.t("Each chain lies on the one whose work it shares.")))
-	for _, g := range groups {
-		cards := []fyne.CanvasObject{}
+	s.list = stack(0)
+	for _, g := range s.ui.texts.Groups(s.ui.rules.Stacks()) {
+		group := stackGroup{title: strong(g.Title)}
 		for _, st := range g.Stacks {
-			cards = append(cards, newPanel(s.newStack(st)))
+			group.names = append(group.names, st.Strata[len(st.Strata)-1].Name)
+			group.cards = append(group.cards, newPanel(s.newStack(st)))
 		}
-		objects = append(objects, strong(g.Title), stack(gap, cards...))
+		s.groups = append(s.groups, group)
 	}
-	return stack(0, objects...)
+	s.own = strong(s.ui.t("Followed here"))
+	s.arrange("")
+	return s.list
+}
+
+// arrange puts the stack that is followed first.
+func (s *layersScreen) arrange(followed string) {
+	s.followed = followed
+	s.list.Objects = []fyne.CanvasObject{heading(s.ui.t("Layers"))}
+	if len(s.groups) == 0 {
+		s.list.Objects = append(s.list.Objects, body(s.ui.t("No chain is known. Chains come with the program and from your own chain files.")))
+		return
+	}
+	s.list.Objects = append(s.list.Objects, caption(s.ui.t("Each chain lies on the one whose work it shares.")))
+	var others []fyne.CanvasObject
+	for _, g := range s.groups {
+		var cards []fyne.CanvasObject
+		for i, card := range g.cards {
+			if g.names[i] == followed {
+				s.list.Objects = append(s.list.Objects, s.own, card)
+			} else {
+				cards = append(cards, card)
+			}
+		}
+		if len(cards) > 0 {
+			others = append(others, g.title, stack(gap, cards...))
+		}
+	}
+	s.list.Objects = append(s.list.Objects, others...)
+	s.list.Refresh()
 }
 
 func (s *layersScreen) newStack(st present.Stack) fyne.CanvasObject {
@@ -94,7 +132,8 @@ func (s *layersScreen) newDetail() fyne.CanvasObject {
 	s.layout.narrowOnly = returns
 	s.sync = newSectionCard()
 	s.sync.panel.Hide()
-	s.detail = container.New(&column{gap: gap, most: 820}, returns, stack(0, s.title, s.sentence), s.sync.panel, s.sections)
+	s.work = newWorkCards(s.ui, func() { s.detail.Refresh(); s.scroll.Refresh() })
+	s.detail = container.New(&column{gap: gap, most: 820}, returns, stack(0, s.title, s.sentence), s.work.content, s.sync.panel, s.sections)
 	page, scroll := scrolled(s.detail)
 	s.scroll = scroll
 	return page
@@ -119,13 +158,30 @@ func (s *layersScreen) relayout() {
 	s.content.Refresh()
 }
 
-// refresh shows how far the chain is.
+// refresh shows how far the chains are, and what is measured of the one that is open.
 func (s *layersScreen) refresh(change) {
-	state := s.ui.session.chain(s.chain)
+	session := &s.ui.session
+	if l1 := s.ui.program.Config().Stack; l1 != s.followed && len(session.chains) > 0 {
+		s.arrange(l1)
+		if session.chain(s.chain) == nil && !s.layout.detailOpen {
+			s.fill(session.purse.Chain)
+			return
+		}
+	}
+	for name, row := range s.rows {
+		height := ""
+		if state := session.chain(name); state != nil {
+			height = s.ui.texts.Height(state)
+		}
+		row.setHeight(height)
+	}
+	state := session.chain(s.chain)
 	if state != nil {
 		s.sync.set(s.ui.texts.Sync(state))
 	}
 	show(s.sync.panel, state != nil)
+	s.work.refresh(s.chain)
+	s.list.Refresh()
 	s.detail.Refresh()
 }
 

@@ -29,7 +29,7 @@ type nodeScreen struct {
 	state, next *widget.Label
 	start       *button
 	stop        *button
-	mine        *widget.Check
+	mine        *check
 	mineRow     fyne.CanvasObject
 	payee       *widget.Label
 	mining      *sectionCard
@@ -49,7 +49,7 @@ func newNodeScreen(u *UI) *nodeScreen {
 	s.start = newIconButton(u, u.t("Start the node"), base.MediaPlayIcon(), func() { s.order(&NodeOrder{Mine: s.mine.Checked}) })
 	s.start.Importance = widget.HighImportance
 	s.stop = newIconButton(u, u.t("Stop the node"), base.MediaStopIcon(), func() { s.order(nil) })
-	s.mine = widget.NewCheck("", func(on bool) {
+	s.mine = newCheck("", func(on bool) {
 		if !s.setting && s.node.Phase == present.NodeRunning {
 			s.order(&NodeOrder{Mine: on})
 		}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -30,12 +31,16 @@ type overviewScreen struct {
 	holdList *fyne.Container
 	pending  *paymentCard
 	recent   *paymentCard
+	evidence *progress
+	reasons  *reasons
+	waits    *waits
+	facts    overviewFacts // that are shown
 	stop     func()
 	purse    app.Purse // whose money is shown
 }
 
 func newOverviewScreen(u *UI) *overviewScreen {
-	s := &overviewScreen{ui: u, bar: newPurseBar(u), under: caption(""), sync: caption(""), alarm: caption("")}
+	s := &overviewScreen{ui: u, bar: newPurseBar(u), under: caption(""), sync: caption(""), alarm: caption(""), waits: newWaits(u)}
 	s.total = canvas.NewText(u.t("not known yet"), nil)
 	s.total.TextSize, s.total.TextStyle.Bold = totalSize, true
 	s.alarm.Importance = widget.WarningImportance
@@ -44,9 +49,13 @@ func newOverviewScreen(u *UI) *overviewScreen {
 	s.holdList = container.New(&column{gap: 4})
 	s.pending, s.recent = newPaymentCard(u, u.t("Pending")), newPaymentCard(u, u.t("Recent"))
 	head := stack(-overlap/2, inset(newFitText(s.total)), s.under, s.sync, s.alarm)
-	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, s.alarms.content, head, s.trouble.content, newPanel(s.holdList),
-		s.pending.panel, s.recent.panel))
+	s.evidence, s.reasons = newProgress(u, nil), newReasons(u)
+	why := newButton(u, u.t("Why is it believed?"), s.explain)
+	why.Importance, why.Alignment = widget.LowImportance, widget.ButtonAlignLeading
+	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, s.alarms.content, head, s.trouble.content,
+		newPanel(stack(4, s.holdList, container.NewHBox(why), s.evidence.content, s.reasons.content)), s.pending.panel, s.recent.panel))
 	s.scroll = scroll
+	s.evidence.onChange = func() { page.Refresh() }
 	s.trouble.onChange = func() { page.Refresh() }
 	s.gate = newGate(u, page)
 	s.content = s.gate.content
@@ -59,16 +68,18 @@ const totalSize = 28
 func (s *overviewScreen) object() fyne.CanvasObject { return s.content }
 func (s *overviewScreen) back()                     { s.scroll.ScrollToTop() }
 
-// pendingShown and recentShown are how many payments of each chain are shown.
+// How many payments and settlements are shown.
 const (
-	pendingShown = 5
-	recentShown  = 6
+	pendingShown  = 5
+	recentShown   = 8
+	underwayShown = 3
 )
 
 // overviewFacts is what the screen asks for.
 type overviewFacts struct {
 	balances        []app.Balance
 	pending, recent app.History
+	settled         settleFacts
 }
 
 func (s *overviewScreen) refresh(c change) {
@@ -88,6 +99,10 @@ func (s *overviewScreen) refresh(c change) {
 	}
 	b, p := s.ui.session.backend, s.ui.session.purse
 	s.forget(p)
+	var has []string
+	if w := s.ui.session.wallet(); w != nil {
+		has = w.Chains
+	}
 	s.stop = run(s.ui, func(ctx context.Context) (f overviewFacts, err error) {
 		if f.balances, err = b.Balances(ctx, p.Wallet); err != nil {
 			return f, err
@@ -95,8 +110,13 @@ func (s *overviewScreen) refresh(c change) {
 		if f.pending, err = b.History(ctx, p, app.HistoryQuery{Only: "pending", Count: pendingShown}); err != nil {
 			return f, err
 		}
-		f.recent, err = b.History(ctx, p, app.HistoryQuery{Count: recentShown})
-		return f, err
+		if f.recent, err = b.History(ctx, p, app.HistoryQuery{Count: recentShown}); err != nil {
+			return f, err
+		}
+		if settled, err := askSettled(ctx, b, p.Wallet, has); err == nil { // else the page of settlements says why not
+			f.settled = settled
+		}
+		return f, ctx.Err()
 	}, s.show)
 }
 
@@ -111,9 +131,27 @@ func (s *overviewScreen) forget(next app.Purse) {
 		s.holdList.Objects = nil
 	}
 	s.purse = next
+	s.reasons.clear()
+	s.evidence.drop()
 	show(s.pending.panel, false)
-	s.recent.set(app.History{}, s.ui.t("Reading the history\u2026"))
+	show(s.recent.panel, true)
+	s.recent.set(app.History{}, s.waits, s.ui.t("Reading the history\u2026"))
 	s.content.Refresh()
+}
+
+// explain shows why the balance of the purse is believed.
+func (s *overviewScreen) explain() {
+	b, p := s.ui.session.backend, s.ui.session.purse
+	attempt(s.evidence, s.ui.t("Looking at every reason\u2026"), func(ctx context.Context) (app.Evidence, error) { return b.BalanceEvidence(ctx, p) },
+		func(e app.Evidence) {
+			if s.purse != p {
+				return
+			}
+			s.reasons.set(&e)
+			s.reasons.whole.SetText(s.ui.session.title(p.Chain) + ": " + s.ui.texts.Whole(&e))
+			s.scroll.Content.Refresh()
+			s.content.Refresh()
+		})
 }
 
 func (s *overviewScreen) show(f overviewFacts, err error) {
@@ -134,9 +172,21 @@ func (s *overviewScreen) show(f overviewFacts, err error) {
 		s.holds[i].set(h)
 		s.holdList.Objects = append(s.holdList.Objects, s.holds[i])
 	}
-	s.pending.set(f.pending, "")
-	s.recent.set(f.recent, s.ui.t("Nothing was paid yet. Receive shows an address to be paid at."))
-	show(s.pending.panel, len(f.pending.Rows) > 0)
+	s.facts = f
+	s.showPayments()
+	s.waits.ask(s.purse, f.recent.Rows, s.showPayments)
+}
+
+// showPayments shows what is pending and what happened last.
+func (s *overviewScreen) showPayments() {
+	f := &s.facts
+	s.pending.set(f.pending, s.waits, "")
+	s.pending.add(s.ui.settle.journeys(&f.settled))
+	over := f.recent
+	over.Rows = slices.DeleteFunc(slices.Clone(over.Rows), func(r app.Row) bool { return r.Status == "pending" }) // those stand above
+	show(s.recent.panel, len(over.Rows) > 0 || len(f.recent.Rows) == 0)
+	s.recent.set(over, s.waits, s.ui.t("Nothing was paid yet. Receive shows an address to be paid at."))
+	show(s.pending.panel, len(s.pending.list.Objects) > 0)
 	s.scroll.Content.Refresh()
 	s.content.Refresh()
 }
@@ -147,6 +197,7 @@ type paymentCard struct {
 	panel *panel
 	list  *fyne.Container
 	rows  []*paymentRow
+	moves []*underwayRow
 	none  *widget.Label
 }
 
@@ -156,18 +207,32 @@ func newPaymentCard(u *UI, title string) *paymentCard {
 	return c
 }
 
-func (c *paymentCard) set(h app.History, none string) {
+func (c *paymentCard) set(h app.History, w *waits, none string) {
 	for len(c.rows) < len(h.Rows) {
 		c.rows = append(c.rows, newPaymentRow())
 	}
 	c.list.Objects = c.list.Objects[:0]
 	for i, r := range h.Rows {
-		c.rows[i].set(c.ui.texts.PaymentLine(&r, h.Unit))
+		c.rows[i].set(c.ui.texts.PaymentLine(&r, w.of(r.ID), h.Unit))
 		c.rows[i].onPress = func() { c.ui.frame.open(activityAt); c.ui.activity.open(r.ID) }
 		c.list.Objects = append(c.list.Objects, c.rows[i])
 	}
 	setText(c.none, none)
 	show(c.none, len(h.Rows) == 0 && none != "")
+}
+
+// add adds what is on its way between chains and not over.
+func (c *paymentCard) add(all []underway) {
+	for i := range all[:min(len(all), underwayShown)] {
+		if all[i].Over {
+			return // what follows is, too
+		}
+		for len(c.moves) <= i {
+			c.moves = append(c.moves, newUnderwayRow(c.ui))
+		}
+		c.moves[i].set(&all[i].Journey)
+		c.list.Objects = append(c.list.Objects, c.moves[i])
+	}
 }
 
 // fitText makes a text smaller where it has too little room.

@@ -71,8 +71,8 @@ func stack(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 }
 
 // wordyCheck puts words that may take several lines beside a check, whose own do not break.
-func wordyCheck(check *widget.Check, text string) fyne.CanvasObject {
-	return container.New(&iconLeft{size: 20}, check, body(text))
+func wordyCheck(c *check, text string) fyne.CanvasObject {
+	return container.New(&iconLeft{size: 20}, c, body(text))
 }
 
 // inset aligns a control with the text of labels.

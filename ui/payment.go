@@ -20,13 +20,14 @@ type paymentPage struct {
 	page    *fyne.Container
 	review  *review
 
-	title    *widget.Label
-	rows     *rows
-	picture  *picture
-	label    *field
-	actions  *fyne.Container
-	safety   *safety
-	progress *progress
+	title      *widget.Label
+	rows       *rows
+	picture    *picture
+	label      *field
+	actions    *fyne.Container
+	actionCard *panel
+	safety     *safety
+	progress   *progress
 
 	id     spv.Hash
 	shown  *app.Transaction
@@ -37,15 +38,16 @@ type paymentPage struct {
 func newPaymentPage(u *UI, onBack func()) *paymentPage {
 	p := &paymentPage{ui: u, title: heading(""), rows: newRows(), onBack: onBack}
 	returns := newIconButton(u, u.t("All payments"), base.NavigateBackIcon(), onBack)
-	p.label = newField(u, u.t("who or what for, kept on this computer"), nil)
+	p.label = newField(u, "", nil)
 	p.label.OnSubmitted = func(string) { p.rename() }
 	p.actions = container.New(&column{gap: 4})
+	p.actionCard = newPanel(stack(gap/2, strong(u.t("What can be done")), p.actions))
 	p.picture = newPicture(p.colour)
 	p.progress = newProgress(u, func() { p.page.Refresh() })
 	p.safety = newSafety(u)
 	name := container.NewBorder(nil, nil, nil, newButton(u, u.t("Keep the label"), p.rename), p.label)
 	p.page, _ = scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(returns), p.title,
-		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actions,
+		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actionCard,
 		p.safety.panel))
 	p.safety.onChange = func() { p.page.Refresh() }
 	p.review = newReview(u)
@@ -69,7 +71,7 @@ func (p *paymentPage) open(id spv.Hash) {
 	p.closeReview()
 	p.title.SetText(p.ui.t("Reading the payment\u2026"))
 	p.rows.set(nil)
-	p.actions.Objects = nil
+	show(p.actionCard, false)
 	p.picture.Hide()
 	p.progress.clear()
 	p.safety.open(id)
@@ -110,10 +112,11 @@ func (p *paymentPage) show(t *app.Transaction) {
 	p.picture.set(p.ui.texts.Flow(p.draft()))
 	p.actions.Objects = nil
 	for _, action := range t.Actions {
-		if button := p.button(action); button != nil {
-			p.actions.Objects = append(p.actions.Objects, inset(button))
+		if o := p.action(action); o != nil {
+			p.actions.Objects = append(p.actions.Objects, o)
 		}
 	}
+	show(p.actionCard, len(p.actions.Objects) > 0)
 	show(p.safety.tools, t.Block != nil)
 	p.page.Refresh()
 }
@@ -127,33 +130,40 @@ func (p *paymentPage) draft() *app.Draft {
 	return d
 }
 
-// button makes what can be done a button; nil if it is not known.
-func (p *paymentPage) button(action string) fyne.CanvasObject {
+// action makes what can be done a button with what it means; nil if it is not known.
+func (p *paymentPage) action(name string) fyne.CanvasObject {
 	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
-	switch action {
+	offer := func(word, means string, act func()) fyne.CanvasObject {
+		return stack(-overlap/2, inset(container.NewHBox(newButton(p.ui, word, act))), caption(means))
+	}
+	switch name {
 	case "bump":
-		return newButton(p.ui, p.ui.t("Pay a higher fee"), func() {
+		return offer(p.ui.t("Pay a higher fee"), p.ui.t("The same payment takes its place and is confirmed sooner."), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Bump(ctx, in, id, 0) })
 		})
 	case "cancel":
-		return newButton(p.ui, p.ui.t("Call it back, by a payment to yourself"), func() {
+		return offer(p.ui.t("Call it back"), p.ui.t("A payment to yourself takes its place, if that is confirmed first."), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Cancel(ctx, in, id, 0) })
 		})
 	case "cpfp":
-		return newButton(p.ui, p.ui.t("Speed it up, by spending what it pays you"), func() {
+		return offer(p.ui.t("Speed it up"), p.ui.t("What it pays you is spent at a fee that is high enough for both."), func() {
 			p.plan(func(ctx context.Context) (app.Draft, error) { return b.Raise(ctx, in, id, 0) })
 		})
 	case "abandon":
-		return newButton(p.ui, p.ui.t("Give it up, and free its coins"), func() {
-			attempt(p.progress, p.ui.t("Giving it up\u2026"),
-				does(func(ctx context.Context) error { return b.Abandon(ctx, in, id) }), func(nothing) {
-					p.refresh()
-					p.progress.warn(p.ui.t("Given up here."),
-						p.ui.t("It can still be confirmed: whoever has it may send it. Then it counts again."))
-				})
-		})
+		return offer(p.ui.t("Give it up"), p.ui.t("It is no longer sent, and its coins are free again."), p.giveUp)
 	}
 	return nil
+}
+
+// giveUp gives the payment up.
+func (p *paymentPage) giveUp() {
+	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
+	attempt(p.progress, p.ui.t("Giving it up\u2026"),
+		does(func(ctx context.Context) error { return b.Abandon(ctx, in, id) }), func(nothing) {
+			p.refresh()
+			p.progress.warn(p.ui.t("Given up here."),
+				p.ui.t("It can still be confirmed: whoever has it may send it. Then it counts again."))
+		})
 }
 
 // plan makes a draft and shows it for review.

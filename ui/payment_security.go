@@ -7,11 +7,9 @@ import (
 
 	"fyne.io/fyne/v2"
 	base "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/risk"
 	"github.com/layeredpow/lamina/ui/present"
 )
 
@@ -22,10 +20,8 @@ type safety struct {
 	ui       *UI
 	panel    *panel
 	rows     *rows
-	attacker *widget.Select
-	whole    *widget.Label
-	legs     []*checkRow
-	legList  *fyne.Container
+	attacker *choice
+	reasons  *reasons
 	tools    *fyne.Container
 	progress *progress
 	onChange func() // nil while the page is being built
@@ -35,13 +31,13 @@ type safety struct {
 }
 
 func newSafety(u *UI) *safety {
-	s := &safety{ui: u, rows: newRows(), whole: body(""), legList: stack(4)}
+	s := &safety{ui: u, rows: newRows(), reasons: newReasons(u)}
 	var shares []string
 	for _, share := range present.Attackers {
 		shares = append(shares, u.texts.Attacker(share))
 	}
-	s.attacker = widget.NewSelect(shares, nil)
-	s.attacker.SetSelectedIndex(max(0, slices.Index(present.Attackers, s.share())))
+	s.attacker = newChoice(shares, nil)
+	s.attacker.SetSelectedIndex(max(0, slices.Index(present.Attackers, u.attackerShare())))
 	s.attacker.OnChanged = func(string) {
 		u.app.Preferences().SetFloat(attackerKey, present.Attackers[max(0, s.attacker.SelectedIndex())])
 		s.refresh()
@@ -53,14 +49,9 @@ func newSafety(u *UI) *safety {
 	s.panel = newPanel(stack(gap, strong(u.t("How safe it is")), s.rows.box,
 		asked(u.t("Counted with an attacker who has this share of the L1's work"), s.attacker),
 		inset(s.tools), caption(u.t("Both fetch the block that holds the payment once more: a peer learns which block is looked at.")),
-		s.progress.content, s.whole, s.legList))
+		s.progress.content, s.reasons.content))
 	s.forget()
 	return s
-}
-
-// share is the attacker's share of the L1's work that the user counts with.
-func (s *safety) share() float64 {
-	return s.ui.app.Preferences().FloatWithFallback(attackerKey, risk.DefaultAttacker)
 }
 
 // open is about another payment.
@@ -73,7 +64,7 @@ func (s *safety) open(id spv.Hash) {
 // forget takes away what was said of a payment.
 func (s *safety) forget() {
 	s.rows.set(nil)
-	s.setLegs(nil, "")
+	s.reasons.clear()
 	s.progress.clear()
 }
 
@@ -82,7 +73,7 @@ func (s *safety) refresh() {
 	if s.stop != nil {
 		s.stop()
 	}
-	b, in, id, share := s.ui.session.backend, s.ui.session.purse, s.id, s.share()
+	b, in, id, share := s.ui.session.backend, s.ui.session.purse, s.id, s.ui.attackerShare()
 	if b == nil {
 		return
 	}
@@ -110,22 +101,9 @@ func (s *safety) explain() {
 			if s.id != id {
 				return
 			}
-			s.setLegs(s.ui.texts.Legs(&e), s.ui.texts.Whole(&e))
+			s.reasons.set(&e)
 			s.changed()
 		})
-}
-
-func (s *safety) setLegs(checks []present.Check, whole string) {
-	for len(s.legs) < len(checks) {
-		s.legs = append(s.legs, newCheckRow())
-	}
-	s.legList.Objects = s.legList.Objects[:0]
-	for i, c := range checks {
-		s.legs[i].set(c)
-		s.legList.Objects = append(s.legList.Objects, s.legs[i].content)
-	}
-	show(s.legList, len(checks) > 0)
-	setText(s.whole, whole)
 }
 
 // proofConfirmations is how many headers a proof takes along, at most.
@@ -140,7 +118,7 @@ func (s *safety) prove() {
 			if s.id != id {
 				return
 			}
-			setText(s.whole, s.ui.texts.Proof(&p))
+			s.reasons.say(s.ui.texts.Proof(&p))
 			s.changed()
 			s.ui.saveFile(id.String()[:16]+".proof", s.progress, s.ui.t("Writing the proof\u2026"), func(_ context.Context, w io.Writer) error {
 				_, err := w.Write(p.File)

@@ -95,8 +95,8 @@ func (r *pictureRenderer) Layout(size fyne.Size) {
 	if over := left + right + ribbonWide - size.Width; over > 0 {
 		left, right = left-over/2, right-over/2
 	}
-	placeStreams(r.left, 0, left, size.Height, len(r.picture.flow.In))
-	placeStreams(r.right, size.Width-right, right, size.Height, len(r.picture.flow.Out))
+	placeStreams(r.left, 0, left, size.Height, r.picture.flow.In)
+	placeStreams(r.right, size.Width-right, right, size.Height, r.picture.flow.Out)
 	put(r.ribbons, left, 0, max(0, size.Width-left-right), size.Height)
 	r.ribbons.Refresh()
 }
@@ -120,13 +120,16 @@ func textWidth(l *widget.Label) float32 {
 }
 
 // placeStreams centres rows of labels.
-func placeStreams(labels []*widget.Label, x, width, height float32, n int) {
+func placeStreams(labels []*widget.Label, x, width, height float32, list []present.Stream) {
 	for i, l := range labels {
 		if l.Hidden {
 			continue
 		}
-		y := centreOf(i/2, n, height) - streamHeight/2
+		y := centreOf(i/2, len(list), height) - streamHeight/2
 		put(l, x, y-6+float32(i%2)*20, width, l.MinSize().Height)
+		if i%2 == 1 && width > 0 {
+			fitMiddle(l, list[i/2].Under, width)
+		}
 	}
 }
 
@@ -168,10 +171,7 @@ func (r *pictureRenderer) draw(w, h int) image.Image {
 		return out
 	}
 	f, pixel := &r.picture.flow, float64(h)/float64(size.Height)
-	total := int64(0)
-	for _, s := range f.Out {
-		total += s.Weight
-	}
+	total := max(weight(f.In), weight(f.Out))
 	for _, side := range []struct {
 		list []present.Stream
 		left bool
@@ -189,6 +189,13 @@ func (r *pictureRenderer) draw(w, h int) image.Image {
 		}
 	}
 	return out
+}
+
+func weight(list []present.Stream) (sum int64) {
+	for _, s := range list {
+		sum += s.Weight
+	}
+	return sum
 }
 
 // ribbon runs from a row at an edge to its place at the trunk in the middle.

@@ -16,7 +16,8 @@ import (
 // embeds it and calls ExtendBaseWidget with itself.
 type pressable struct {
 	widget.BaseWidget
-	name     string // what a screen reader says
+	whole    fyne.Widget // that this is a part of
+	name     string      // what a screen reader says
 	onPress  func()
 	selected bool
 	hovered  bool
@@ -30,13 +31,20 @@ var (
 	_ fyne.Accessible   = (*stratumRow)(nil)
 )
 
+// ExtendBaseWidget keeps the widget that embeds this.
+func (p *pressable) ExtendBaseWidget(w fyne.Widget) {
+	p.whole = w
+	p.BaseWidget.ExtendBaseWidget(w)
+}
+
 // Tapped implements fyne.Tappable.
 func (p *pressable) Tapped(*fyne.PointEvent) { p.onPress() }
 
 // TypedKey implements fyne.Focusable: Enter presses.
 func (p *pressable) TypedKey(e *fyne.KeyEvent) {
-	switch e.Name {
-	case fyne.KeyReturn, fyne.KeyEnter:
+	switch {
+	case leaves(p.whole, e):
+	case e.Name == fyne.KeyReturn, e.Name == fyne.KeyEnter:
 		p.onPress()
 	}
 }

@@ -14,20 +14,20 @@ import (
 type purseBar struct {
 	ui      *UI
 	content *fyne.Container
-	wallet  *widget.Select
-	chain   *widget.Select
+	wallet  *choice
+	chain   *choice
 	chains  []string // by option
 	setting bool     // what is selected now is not the user's doing
 }
 
 func newPurseBar(u *UI) *purseBar {
 	b := &purseBar{ui: u}
-	b.wallet = widget.NewSelect(nil, func(name string) {
+	b.wallet = newChoice(nil, func(name string) {
 		if !b.setting {
 			u.take(app.Purse{Wallet: name, Chain: u.session.purse.Chain})
 		}
 	})
-	b.chain = widget.NewSelect(nil, func(string) {
+	b.chain = newChoice(nil, func(string) {
 		if i := b.chain.SelectedIndex(); !b.setting && i >= 0 {
 			u.take(app.Purse{Wallet: u.session.purse.Wallet, Chain: b.chains[i]})
 		}

@@ -25,7 +25,7 @@ type review struct {
 	picture  *picture
 	rows     *rows
 	warnings *fyne.Container
-	checks   []*widget.Check
+	checks   []*check
 	password *passwordAsk
 	send     *button
 	returns  *button
@@ -71,7 +71,7 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 	r.send.SetText(r.ui.texts.SendWord(&d))
 	r.checks, r.warnings.Objects = nil, nil
 	for _, w := range d.Warnings {
-		check := widget.NewCheck("", func(bool) { r.allow() })
+		check := newCheck("", func(bool) { r.allow() })
 		r.checks = append(r.checks, check)
 		text := body(r.ui.texts.Concern(&w))
 		why := caption(w.Text)

@@ -29,7 +29,7 @@ type sendScreen struct {
 	hint     *widget.Label
 	amount   *field
 	unit     *widget.Label
-	all      *widget.Check
+	all      *check
 	label    *field
 	fee      *feeSlider
 	cost     *rows
@@ -51,8 +51,8 @@ func newSendScreen(u *UI) *sendScreen {
 	s.to.Wrapping = fyne.TextWrapBreak
 	s.amount = newField(u, "0.0", func(string) { s.plan() })
 	s.unit.Wrapping = fyne.TextWrapOff
-	s.all = widget.NewCheck(u.t("All that is there"), func(bool) { s.plan() })
-	s.label = newField(u, u.t("who or what for, kept on this computer"), nil)
+	s.all = newCheck(u.t("All that is there"), func(bool) { s.plan() })
+	s.label = newField(u, u.t("who or what for"), nil)
 	s.fee = newFeeSlider(u, s.plan, s.relayout)
 	s.next = newIconButton(u, u.t("Review the payment"), base.NavigateNextIcon(), s.openReview)
 	s.next.Importance = widget.HighImportance

@@ -137,6 +137,20 @@ func (s *session) wallet() *app.Wallet {
 	return nil
 }
 
+// missing returns the chains that are followed and that the purse's wallet has no account on.
+func (s *session) missing() (names []string) {
+	w := s.wallet()
+	if w == nil {
+		return nil
+	}
+	for i := range s.chains {
+		if !slices.Contains(w.Chains, s.chains[i].Name) {
+			names = append(names, s.chains[i].Name)
+		}
+	}
+	return names
+}
+
 // chain returns a chain that is followed; nil if it is not.
 func (s *session) chain(name string) *app.ChainState {
 	for i := range s.chains {

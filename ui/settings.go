@@ -17,9 +17,9 @@ import (
 type settingsScreen struct {
 	ui      *UI
 	content *fyne.Container
-	choice  *widget.RadioGroup
-	units   *widget.RadioGroup
-	speech  *widget.Select
+	choice  *segments
+	units   *segments
+	speech  *choice
 	network *networkCard
 	wallet  *walletCard
 }
@@ -58,40 +58,33 @@ func (s *settingsScreen) refresh(c change) {
 func (s *settingsScreen) newTheme() fyne.CanvasObject {
 	u := s.ui
 	words := []string{u.t("As the desktop"), u.t("Light"), u.t("Dark")}
-	s.choice = widget.NewRadioGroup(words, nil)
-	s.choice.Required = true
-	s.choice.Selected = words[0]
+	selected := words[0]
 	for i, mode := range theme.Modes() {
 		if string(mode) == u.app.Preferences().String(themeKey) {
-			s.choice.Selected = words[i]
+			selected = words[i]
 		}
 	}
-	s.choice.OnChanged = func(word string) {
-		for i, mode := range theme.Modes() {
-			if words[i] == word {
-				u.app.Preferences().SetString(themeKey, string(mode))
-				u.app.Settings().SetTheme(theme.New(mode))
-			}
-		}
-	}
-	return s.choice
+	s.choice = newSegments(words, selected, func(word string) {
+		mode := theme.Modes()[slices.Index(words, word)]
+		u.app.Preferences().SetString(themeKey, string(mode))
+		u.app.Settings().SetTheme(theme.New(mode))
+	})
+	return s.choice.content
 }
 
 func (s *settingsScreen) newUnits() fyne.CanvasObject {
 	u := s.ui
 	words := []string{u.t("In coins"), u.t("In thousandths of a coin")}
-	s.units = widget.NewRadioGroup(words, nil)
-	s.units.Required = true
-	s.units.Selected = words[0]
+	selected := words[0]
 	if u.app.Preferences().Bool(thousandthsKey) {
-		s.units.Selected = words[1]
+		selected = words[1]
 	}
-	s.units.OnChanged = func(word string) {
+	s.units = newSegments(words, selected, func(word string) {
 		u.app.Preferences().SetBool(thousandthsKey, word == words[1])
 		u.texts.SetStyle(u.style())
 		u.send.clear() // what was typed was meant in the other unit
-	}
-	return s.units
+	})
+	return s.units.content
 }
 
 func (s *settingsScreen) newLanguage() fyne.CanvasObject {
@@ -104,7 +97,7 @@ func (s *settingsScreen) newLanguage() fyne.CanvasObject {
 			at = i + 1
 		}
 	}
-	s.speech = widget.NewSelect(names, nil)
+	s.speech = newChoice(names, nil)
 	s.speech.SetSelectedIndex(at)
 	s.speech.OnChanged = func(string) {
 		code := ""
@@ -121,11 +114,12 @@ type networkCard struct {
 	ui       *UI
 	panel    *panel
 	folder   *widget.Label
-	stack    *widget.Select
+	stack    *choice
 	stacks   []string // L1 names
 	proxy    *field
 	peers    *field
-	offline  *widget.Check
+	offline  *check
+	consents *consents
 	progress *progress
 	relayout func()
 }
@@ -136,15 +130,23 @@ func newNetworkCard(u *UI) *networkCard {
 	for _, st := range u.rules.Stacks() {
 		n.stacks, titles = append(n.stacks, st.L1.Name), append(titles, st.L1.Title)
 	}
-	n.stack = widget.NewSelect(titles, nil)
-	n.proxy = newField(u, u.t("none; host:port of a SOCKS5 proxy, such as Tor's"), nil)
+	n.consents = newConsents(u, func() { n.relayout() })
+	n.stack = newChoice(titles, func(string) {
+		c := u.program.Config()
+		if l1 := n.stacks[max(0, n.stack.SelectedIndex())]; l1 == c.Stack {
+			n.consents.set(l1, c)
+		} else {
+			n.consents.set(l1, Config{Verify: c.Verify})
+		}
+	})
+	n.proxy = newField(u, "host:port", nil)
 	n.peers = newArea(u, u.t("chain host:port, one a line"), 3, nil)
-	n.offline = widget.NewCheck(u.t("Offline: ask nothing of the network"), nil)
+	n.offline = newCheck("", nil)
 	n.progress = newProgress(u, func() { n.relayout() })
 	apply := newIconButton(u, u.t("Apply"), base.ConfirmIcon(), n.apply)
 	n.panel = newPanel(stack(gap/2, strong(u.t("Network and data folder")), asked(u.t("Chains"), n.stack),
-		asked(u.t("Proxy for all connections"), n.proxy),
-		asked(u.t("Peers of your own"), n.peers), inset(n.offline), inset(container.NewHBox(apply)), n.progress.content,
+		asked(u.t("SOCKS5 proxy for all connections, such as Tor's"), n.proxy),
+		asked(u.t("Peers of your own"), n.peers), wordyCheck(n.offline, u.t("Offline: ask nothing of the network")), n.consents.content, inset(container.NewHBox(apply)), n.progress.content,
 		stack(-overlap, caption(u.t("Data folder; --data-dir chooses another")), n.folder)))
 	n.refresh()
 	return n
@@ -156,6 +158,7 @@ func (n *networkCard) refresh() {
 	n.stack.SetSelectedIndex(slices.Index(n.stacks, c.Stack))
 	n.proxy.SetText(c.Proxy)
 	n.offline.SetChecked(c.Offline)
+	n.consents.set(c.Stack, c)
 	var lines []string
 	for chain, peers := range c.Peers {
 		for _, peer := range peers {
@@ -185,6 +188,7 @@ func (n *networkCard) config() (Config, string) {
 	if c.Stack == "" {
 		return c, n.ui.t("Choose which chains to follow.")
 	}
+	n.consents.into(&c)
 	return c, ""
 }
 

@@ -55,9 +55,9 @@ func TestSettingsOfWallet(t *testing.T) {
 	b.reload(nil)
 	b.pump()
 	b.wantShown("key file main.lamina: damaged")
-	b.tap("Put the copy of the key file in its place")
+	b.tap("Use the copy of the key file")
 	b.pump()
-	b.wantHidden("damaged", "Put the copy")
+	b.wantHidden("damaged", "Use the copy")
 }
 
 func TestSettingsOfNetwork(t *testing.T) {
@@ -75,7 +75,7 @@ func TestSettingsOfNetwork(t *testing.T) {
 	b.tap("Apply")
 	b.pump()
 	b.wantShown("In use now.")
-	if fmt.Sprint(m.config) != "{dev map[dev:[127.0.0.1:18444]] 127.0.0.1:9050 true <nil>}" {
+	if fmt.Sprint(m.config) != "{dev map[dev:[127.0.0.1:18444]] 127.0.0.1:9050 true  [] <nil>}" {
 		t.Errorf("opened with %v", m.config)
 	}
 }

@@ -25,10 +25,11 @@ type walletCard struct {
 	state    *widget.Label
 	inner    *fyne.Container
 	lock     *button
-	idle     *widget.Select
+	idle     *choice
 	tasks    []*task
 	words    *widget.Label // shown on request
 	mend     *button
+	accounts *button // there where the wallet lacks chains
 	progress *progress
 	relayout func()
 }
@@ -48,7 +49,7 @@ func newWalletCard(u *UI) *walletCard {
 	w.words.Wrapping, w.words.Selectable = fyne.TextWrapOff, false
 	w.words.Hide()
 	w.lock = newButton(u, u.t("Lock now"), u.lock)
-	w.idle = widget.NewSelect(nil, nil)
+	w.idle = newChoice(nil, nil)
 	for _, minutes := range unlockChoices {
 		text := u.t("ask every time")
 		if minutes > 0 {
@@ -61,16 +62,16 @@ func newWalletCard(u *UI) *walletCard {
 	}
 	w.idle.OnChanged = func(string) { u.app.Preferences().SetInt(unlockKey, unlockChoices[max(0, w.idle.SelectedIndex())]) }
 	w.progress = newProgress(u, func() { w.relayout() })
-	w.mend = newButton(u, u.t("Put the copy of the key file in its place"), w.restoreFile)
+	w.mend = newButton(u, u.t("Use the copy of the key file"), w.restoreFile)
 	another := newIconButton(u, u.t("Another wallet"), base.ContentAddIcon(), func() { u.first.begin() })
 	labels := newTiles(newButton(u, u.t("Export labels"), w.exportLabels), newButton(u, u.t("Import labels"), w.importLabels))
 	parts := []fyne.CanvasObject{inset(container.NewHBox(w.lock)), asked(u.t("After the password the wallet stays unlocked"), w.idle)}
-	for _, t := range []*task{w.newPassword(), w.newBackup(), w.newCheck(), w.newGap()} {
+	for _, t := range []*task{w.newPassword(), w.newBackup(), w.newCheck(), w.newGap(), w.newAccounts()} {
 		w.tasks = append(w.tasks, t)
 		parts = append(parts, inset(t.button), t.body)
 	}
 	w.inner = stack(gap/2, append(parts, inset(labels))...)
-	w.panel = newPanel(stack(gap/2, strong(u.t("Wallet")), w.bar.content, w.state, inset(w.mend), w.progress.content,
+	w.panel = newPanel(stack(gap/2, strong(u.t("Wallet")), inset(w.bar.content), w.state, inset(w.mend), w.progress.content,
 		inset(w.words), w.inner, inset(container.NewHBox(another))))
 	w.refresh()
 	return w
@@ -128,6 +129,7 @@ func (w *walletCard) refresh() {
 		return
 	}
 	w.state.SetText(w.ui.texts.Wallet(now))
+	show(w.accounts, len(w.ui.session.missing()) > 0 && !now.WatchOnly)
 	if now.Unlocked {
 		w.lock.Enable()
 	} else {
@@ -223,6 +225,25 @@ func (w *walletCard) newGap() *task {
 		})
 	}, []*field{newField(u, "100",
 		nil)}, caption(u.t("Money is missing after restoring? Look for this many unused addresses behind the last used one.")))
+}
+
+// newAccounts gives the wallet what it lacks to use every chain of the stack.
+func (w *walletCard) newAccounts() *task {
+	u := w.ui
+	t := w.newTask(u.t("Use more chains"), u.t("Add them"), func(f []*field) {
+		b, name, missing, password := u.session.backend, u.session.purse.Wallet, u.session.missing(), f[0].take()
+		w.hide()
+		attemptWhole(w.progress, u.t("Making keys\u2026"), func(ctx context.Context) (app.Wallet, error) {
+			defer password.Wipe()
+			return b.AddChains(ctx, name, password, missing)
+		}, func(app.Wallet) {
+			w.progress.done(u.t("The wallet has an account on every chain that is followed."))
+			u.reload(nil)
+		})
+	}, []*field{newPassword(u, u.t("Password of the wallet"))},
+		caption(u.t("Some chains that are followed are unknown to this wallet. It gets an account on each, from the same words.")))
+	w.accounts = t.button
+	return t
 }
 
 func (w *walletCard) restoreFile() {

@@ -46,6 +46,7 @@ type settleScreen struct {
 // settleFacts is what is asked of a wallet.
 type settleFacts struct {
 	pegs        []app.Peg
+	lacking     []string // layers of others, that the wallet has no account on or not on their L1
 	deposits    []app.Deposit
 	withdrawals []app.Withdrawal
 	swaps       []app.Swap
@@ -180,7 +181,11 @@ func askSettled(ctx context.Context, b app.Settlement, wallet string, has []stri
 		return f, err
 	}
 	f.pegs = slices.DeleteFunc(f.pegs, func(p app.Peg) bool {
-		return !slices.Contains(has, p.Layer) || !slices.Contains(has, p.L1)
+		lacks := !slices.Contains(has, p.Layer) || !slices.Contains(has, p.L1)
+		if lacks {
+			f.lacking = append(f.lacking, p.Layer)
+		}
+		return lacks
 	})
 	for _, p := range f.pegs {
 		deposits, err := b.Deposits(ctx, wallet, p.Layer)
@@ -202,6 +207,15 @@ func askSettled(ctx context.Context, b app.Settlement, wallet string, has []stri
 func (s *settleScreen) say(text string) {
 	setText(s.state, text)
 	s.relayout()
+}
+
+// noLayer says why there is no layer to choose.
+func (s *settleScreen) noLayer() string {
+	if len(s.facts.lacking) == 0 {
+		return s.ui.t("No layer of this stack holds money of its L1.")
+	}
+	return s.ui.t("The wallet has no account on {{.Layer}} and its L1 both. Settings, Use more chains, gives it what it lacks.",
+		map[string]any{"Layer": s.ui.session.title(s.facts.lacking[0])})
 }
 
 // unitOf returns the unit of a chain that is followed.
@@ -230,20 +244,20 @@ type underway struct {
 	swap       *app.Swap
 }
 
-// journeys returns all that is under way: what is open before what is over, the newest first.
-func (s *settleScreen) journeys() []underway {
+// journeys returns all that a wallet has: what is open before what is over, the newest first.
+func (s *settleScreen) journeys(f *settleFacts) []underway {
 	var all []underway
 	x, title := s.ui.texts, s.ui.session.title
-	for i := range s.facts.swaps {
-		w := &s.facts.swaps[i]
+	for i := range f.swaps {
+		w := &f.swaps[i]
 		all = append(all, underway{Journey: x.Swap(w, s.unitOf, title), swap: w})
 	}
-	for i := range s.facts.withdrawals {
-		w := &s.facts.withdrawals[i]
+	for i := range f.withdrawals {
+		w := &f.withdrawals[i]
 		all = append(all, underway{Journey: x.Withdrawal(w, s.unitOf(w.L1), title), withdrawal: w})
 	}
-	for i := range s.facts.deposits {
-		d := &s.facts.deposits[i]
+	for i := range f.deposits {
+		d := &f.deposits[i]
 		all = append(all, underway{Journey: x.Deposit(d, s.unitOf(d.L1), s.unitOf(d.Layer), title), deposit: d})
 	}
 	slices.Reverse(all)
@@ -261,7 +275,7 @@ func (s *settleScreen) journeys() []underway {
 
 // fill puts what is under way into the cards, which are reused.
 func (s *settleScreen) fill() {
-	all := s.journeys()
+	all := s.journeys(&s.facts)
 	for len(s.cards) < min(len(all), s.shown) {
 		s.cards = append(s.cards, newJourneyCard(s))
 	}

@@ -41,7 +41,7 @@ func TestSettleShowsEveryPhase(t *testing.T) {
 		}
 	}
 	last := present.Journey{}
-	for _, j := range b.settle.journeys() {
+	for _, j := range b.settle.journeys(&b.settle.facts) {
 		if j.At >= len(j.Stations) {
 			t.Errorf("%q is at station %d of %d", j.State, j.At, len(j.Stations))
 		}

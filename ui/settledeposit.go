@@ -15,12 +15,12 @@ import (
 // pegChoice chooses one of the layers whose money is the L1's.
 type pegChoice struct {
 	screen *settleScreen
-	choice *widget.Select
+	choice *choice
 	pegs   []app.Peg
 }
 
 func newPegChoice(s *settleScreen, changed func()) *pegChoice {
-	return &pegChoice{screen: s, choice: widget.NewSelect(nil, func(string) { changed() })}
+	return &pegChoice{screen: s, choice: newChoice(nil, func(string) { changed() })}
 }
 
 // load offers the layers that are known.
@@ -51,9 +51,9 @@ type depositPage struct {
 	layer    *pegChoice
 	amount   *field
 	unit     *widget.Label
-	all      *widget.Check
-	fees     *widget.Select
-	back     *widget.Check
+	all      *check
+	fees     *choice
+	back     *check
 	facts    *rows
 	custody  *widget.Label
 	closed   *widget.Label
@@ -71,7 +71,7 @@ func newDepositPage(s *settleScreen) *depositPage {
 	p.layer = newPegChoice(s, p.chosen)
 	p.amount = newField(u, "0.0", nil)
 	p.unit.Wrapping, p.closed.Importance = fyne.TextWrapOff, widget.WarningImportance
-	p.all = widget.NewCheck(u.t("All that is there"), func(on bool) {
+	p.all = newCheck(u.t("All that is there"), func(on bool) {
 		if on {
 			p.amount.Disable()
 			p.back.SetChecked(false)
@@ -81,8 +81,8 @@ func newDepositPage(s *settleScreen) *depositPage {
 			p.back.Enable()
 		}
 	})
-	p.back = widget.NewCheck("", func(bool) { p.chosen() })
-	p.fees = widget.NewSelect(nil, nil)
+	p.back = newCheck("", func(bool) { p.chosen() })
+	p.fees = newChoice(nil, nil)
 	p.fee = newFeeSlider(u, func() {}, func() { p.content.Refresh() })
 	p.next = newIconButton(u, u.t("Review the deposit"), base.NavigateNextIcon(), p.draft)
 	p.next.Importance = widget.HighImportance
@@ -118,7 +118,7 @@ func (p *depositPage) open() {
 func (p *depositPage) chosen() {
 	u, peg := p.screen.ui, p.layer.peg()
 	if peg == nil {
-		setText(p.closed, u.t("No layer of this stack holds money of its L1."))
+		setText(p.closed, p.screen.noLayer())
 		p.facts.set(nil)
 		p.custody.SetText("")
 		p.next.Disable()
@@ -235,7 +235,7 @@ func (p *withdrawPage) chosen() {
 	u, peg := p.screen.ui, p.layer.peg()
 	if peg == nil {
 		p.facts.set(nil)
-		p.custody.SetText(u.t("No layer of this stack holds money of its L1."))
+		p.custody.SetText(p.screen.noLayer())
 		p.next.Disable()
 		p.content.Refresh()
 		return

@@ -22,7 +22,7 @@ type fundingPage struct {
 	content  *fyne.Container
 	says     *widget.Label
 	keep     *button
-	kept     *widget.Check
+	kept     *check
 	send     *button
 	after    *button
 	returns  *button
@@ -35,7 +35,7 @@ func newFundingPage(s *settleScreen) *fundingPage {
 	p := &fundingPage{screen: s, says: body("")}
 	p.progress = newProgress(u, nil)
 	p.keep = newIconButton(u, u.t("Save the refunds"), base.DocumentSaveIcon(), p.save)
-	p.kept = widget.NewCheck("", func(bool) { p.allow() })
+	p.kept = newCheck("", func(bool) { p.allow() })
 	p.send = newIconButton(u, u.t("Send the money now"), base.MailSendIcon(), p.sendIt)
 	p.send.Importance = widget.HighImportance
 	p.returns = newIconButton(u, u.t("Not now"), base.NavigateBackIcon(), p.leave)

@@ -20,7 +20,7 @@ type swapPage struct {
 	chains   []string // by option
 	give     *side
 	get      *side
-	second   *widget.Check
+	second   *check
 	offer    *button
 	text     *field // somebody's offer
 	terms    *rows
@@ -36,7 +36,7 @@ type swapPage struct {
 
 // side is an amount on a chain.
 type side struct {
-	chain  *widget.Select
+	chain  *choice
 	amount *field
 }
 
@@ -44,9 +44,9 @@ func newSwapPage(s *settleScreen) *swapPage {
 	u := s.ui
 	p := &swapPage{screen: s, terms: newRows(), made: newTextBlock(s), madeNote: body("")}
 	p.progress = newProgress(u, nil)
-	newSide := func() *side { return &side{widget.NewSelect(nil, nil), newField(u, "0.0", nil)} }
+	newSide := func() *side { return &side{newChoice(nil, nil), newField(u, "0.0", nil)} }
 	p.give, p.get = newSide(), newSide()
-	p.second = widget.NewCheck(u.t("The other side funds first"), nil)
+	p.second = newCheck(u.t("The other side funds first"), nil)
 	p.offer = newIconButton(u, u.t("Make the offer"), base.DocumentCreateIcon(), p.makeOffer)
 	p.offer.Importance = widget.HighImportance
 	p.text = newArea(u, u.t("an offer that you were given"), 3, func(string) { p.read() })

@@ -19,6 +19,7 @@ import (
 type stratumRow struct {
 	pressable
 	stratum present.Stratum
+	height  string // of the chain; empty: it is not followed
 }
 
 func newStratumRow(s present.Stratum, onPress func()) *stratumRow {
@@ -28,14 +29,22 @@ func newStratumRow(s present.Stratum, onPress func()) *stratumRow {
 	return r
 }
 
+// setHeight shows how high the chain is.
+func (s *stratumRow) setHeight(height string) {
+	if s.height != height {
+		s.height = height
+		s.Refresh()
+	}
+}
+
 // CreateRenderer implements fyne.Widget.
 func (s *stratumRow) CreateRenderer() fyne.WidgetRenderer {
 	r := &stratumRenderer{row: s, back: canvas.NewRectangle(nil), band: canvas.NewRectangle(nil), level: canvas.NewText(s.stratum.Level, nil)}
 	r.back.CornerRadius = 4
 	r.band.CornerRadius = 4
 	r.level.TextSize, r.level.TextStyle.Bold, r.level.Alignment = 12, true, fyne.TextAlignCenter
-	facts := caption(s.stratum.Facts)
-	r.texts = container.New(&column{gap: -2 * overlap}, strong(s.stratum.Title), facts)
+	r.height = caption("")
+	r.texts = container.New(&column{gap: -2 * overlap}, strong(s.stratum.Title), caption(s.stratum.Facts), r.height)
 	r.next = widget.NewIcon(base.NewDisabledResource(base.NavigateNextIcon()))
 	r.all = []fyne.CanvasObject{r.back, r.band, container.New(layout.NewCenterLayout(), r.level), r.texts, r.next}
 	r.Refresh()
@@ -47,6 +56,7 @@ type stratumRenderer struct {
 	back, band *canvas.Rectangle
 	level      *canvas.Text
 	texts      *fyne.Container
+	height     *widget.Label
 	next       *widget.Icon
 	all        []fyne.CanvasObject
 }
@@ -81,6 +91,7 @@ func (r *stratumRenderer) MinSize() fyne.Size {
 func (r *stratumRenderer) Refresh() {
 	s := &r.row.stratum
 	r.row.paint(r.back)
+	setText(r.height, r.row.height)
 	r.band.FillColor = theme.Layer(s.Depth, s.Index, s.Count, variant())
 	r.level.Color = theme.OnLayer(r.band.FillColor)
 	for _, o := range r.all[1:] {

@@ -50,7 +50,9 @@ type Config struct {
 	Peers   map[string][]string `json:"peers,omitempty"` // by chain: host:port
 	Proxy   string              `json:"proxy,omitempty"` // host:port of a SOCKS5 proxy
 	Offline bool                `json:"offline,omitempty"`
-	Node    *NodeOrder          `json:"node,omitempty"` // the bundled full node runs so; nil: it does not
+	Verify  app.Verify          `json:"verify,omitempty"` // how much of layers' histories
+	Bloom   []string            `json:"bloom,omitempty"`  // chains whose peers may be told Bloom filters, of the stack
+	Node    *NodeOrder          `json:"node,omitempty"`   // the bundled full node runs so; nil: it does not
 }
 
 //go:embed translations

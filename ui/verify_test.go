@@ -125,10 +125,11 @@ func TestVerifyRunningAndGivenUp(t *testing.T) {
 		(<-b.queue)()
 		close(release)
 		b.Close()
-		if len(b.queue) > 0 {
-			t.Error("what was given up still reports")
+		for len(b.queue) > 0 { // whatever else the frame had to do; what was given up reports nothing
+			(<-b.queue)()
 		}
 		b.wantShown("Given up")
+		b.wantHidden("Running")
 	})
 }
 

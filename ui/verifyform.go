@@ -18,7 +18,7 @@ type verifyForm struct {
 	content *panel
 
 	kinds, chains []present.Option
-	kind, chain   *widget.Select
+	kind, chain   *choice
 	hint          *widget.Label
 
 	entry  *hexEntry // the input, while it is short enough to be shown
@@ -27,8 +27,8 @@ type verifyForm struct {
 	notice *widget.Label
 	holder fyne.CanvasObject
 
-	height, txid, id, child, bits    *widget.Entry
-	work                             *widget.Select
+	height, txid, id, child, bits    *field
+	work                             *choice
 	more                             *button
 	txidBox, idBox, childBox, optBox fyne.CanvasObject
 }
@@ -37,18 +37,18 @@ func newVerifyForm(s *verifyScreen) *verifyForm {
 	f := &verifyForm{screen: s}
 	u := s.ui
 	f.kinds = u.texts.Kinds()
-	f.kind = widget.NewSelect(optionTexts(f.kinds), nil)
+	f.kind = newChoice(optionTexts(f.kinds), nil)
 	f.kind.SetSelectedIndex(0)
 	f.kind.OnChanged = func(string) { f.kindChanged() }
-	f.chain = widget.NewSelect(nil, func(string) { f.chainChanged() })
+	f.chain = newChoice(nil, func(string) { f.chainChanged() })
 	f.chain.PlaceHolder = u.t("Choose a chain")
 	f.hint = caption("")
 	f.newInput()
-	f.height = line(u.t("if known"))
-	f.txid = line(u.t("any"))
-	f.id = line("0 \u2013 65535")
-	f.child, f.bits = line(u.t("64 hex digits")), line(u.t("8 hex digits"))
-	f.work = widget.NewSelect([]string{pow.SHA256d.String(), pow.Scrypt.String()}, nil)
+	f.height = newField(u, u.t("if known"), nil)
+	f.txid = newField(u, u.t("any"), nil)
+	f.id = newField(u, "0 \u2013 65535", nil)
+	f.child, f.bits = newField(u, u.t("64 hex digits"), nil), newField(u, u.t("8 hex digits"), nil)
+	f.work = newChoice([]string{pow.SHA256d.String(), pow.Scrypt.String()}, nil)
 	f.work.PlaceHolder = u.t("Choose a work hash")
 	f.idBox = stack(0, asked(u.t("Merged-mining id"), f.id), asked(u.t("Work hash"), f.work))
 	f.txidBox = asked(u.t("Transaction id"), f.txid)
@@ -94,13 +94,6 @@ func (f *verifyForm) newInput() {
 	f.holder = stack(0, stack(-2*overlap, caption(u.t("Input")), f.notice),
 		inset(newIconButton(u, u.t("Remove"), base.ContentClearIcon(), f.release)))
 	f.holder.Hide()
-}
-
-// line is an entry that never grows.
-func line(placeholder string) *widget.Entry {
-	e := widget.NewEntry()
-	e.SetPlaceHolder(placeholder)
-	return e
 }
 
 func optionTexts(options []present.Option) []string {
@@ -178,7 +171,7 @@ func (f *verifyForm) fill(e app.Example) {
 		f.height.SetText(strconv.Itoa(int(r.Height)))
 		f.unfold(true)
 	}
-	for _, e := range []*widget.Entry{f.txid, f.child, f.bits} {
+	for _, e := range []*field{f.txid, f.child, f.bits} {
 		e.SetText("")
 	}
 	f.hold(e.Title, r.Input)

@@ -74,7 +74,7 @@ func (c *Chain) Apply(block spv.Block, time uint32, txs []*wire.MsgTx) (Applied,
 // where addresses have become known since it was taken in.
 func (c *Chain) complete(e *entry) bool {
 	for i, out := range e.tx.TxOut {
-		if _, _, ours := c.ownScript(out.PkScript); ours && c.sane(out.Value) && c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}] == nil {
+		if _, _, ours := c.ownScript(out.PkScript); ours && c.sane(out.Value) && e.coin(uint32(i)) == nil {
 			return false
 		}
 	}
@@ -123,7 +123,7 @@ func (c *Chain) concerns(tx *wire.MsgTx, known map[spv.Hash]bool) bool {
 	}
 	for _, in := range tx.TxIn {
 		prev := in.PreviousOutPoint
-		if yes || known[prev.Hash] || c.coins[prev] != nil || len(c.spenders[prev]) > 0 {
+		if yes || known[prev.Hash] || c.coin(prev) != nil || len(c.spenders[prev]) > 0 {
 			return true
 		}
 	}
@@ -144,8 +144,9 @@ func (c *Chain) add(fresh []*entry) ([]spv.Hash, error) {
 		c.settle(e)
 	}
 	changed := c.compare(was)
+	others := len(changed)
 	for _, e := range fresh {
-		if !slices.Contains(changed, e.id) {
+		if !slices.Contains(changed[:others], e.id) {
 			changed = append(changed, e.id)
 		}
 	}
@@ -206,8 +207,8 @@ func (c *Chain) verifyOurs(tx *wire.MsgTx) error {
 	outs := map[wire.OutPoint]*wire.TxOut{}
 	all, taproot := true, false
 	for _, in := range tx.TxIn {
-		k, ok := c.coins[in.PreviousOutPoint]
-		if !ok {
+		k := c.coin(in.PreviousOutPoint)
+		if k == nil {
 			all = false
 			continue
 		}
@@ -225,7 +226,7 @@ func (c *Chain) verifyOurs(tx *wire.MsgTx) error {
 	fetcher := txscript.NewMultiPrevOutFetcher(outs)
 	hashes := txscript.NewTxSigHashes(tx, fetcher)
 	for i, in := range tx.TxIn {
-		if c.coins[in.PreviousOutPoint] == nil {
+		if c.coin(in.PreviousOutPoint) == nil {
 			continue
 		}
 		if err := verifyInput(tx, i, outs[in.PreviousOutPoint], hashes, fetcher); err != nil {

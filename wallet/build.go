@@ -115,9 +115,9 @@ func (b *builder) isMax() bool {
 func (b *builder) given() error {
 	seen := map[wire.OutPoint]bool{}
 	for _, op := range b.req.Coins {
-		k, ok := b.c.coins[op]
+		k := b.c.coin(op)
 		switch {
-		case !ok:
+		case k == nil:
 			return fmt.Errorf("coin %s: not of this wallet", op)
 		case k.spent != nil:
 			return fmt.Errorf("coin %s: spent by %s", op, k.spent.id)
@@ -144,6 +144,7 @@ func (b *builder) given() error {
 // candidates collects the coins that the wallet may choose.
 func (b *builder) candidates() {
 	depth := map[*entry]int{}
+	b.more = make([]*coin, 0, len(b.c.unspent))
 	for _, k := range b.c.unspent {
 		if k.frozen || len(b.replaced) > 0 && b.replaced[k.op.Hash] || !b.from(k) {
 			continue
@@ -206,12 +207,20 @@ func (b *builder) classOf(k *coin, known map[string]int) int {
 	return n
 }
 
+// coins returns those that must be spent and those to choose from.
+func (b *builder) coins() []*coin {
+	if len(b.must) == 0 {
+		return b.more
+	}
+	return slices.Concat(b.must, b.more)
+}
+
 // weigh turns coins into what the selection must know of them.
 func (b *builder) weigh() ([]selection.Coin, error) {
 	known := map[string]int{}
 	b.classes = nil
 	out := make([]selection.Coin, 0, len(b.must)+len(b.more))
-	for i, k := range slices.Concat(b.must, b.more) {
+	for i, k := range b.coins() {
 		weight := k.place.chain.account.inputWeight()
 		class := 0
 		if len(b.c.rules) > 0 {

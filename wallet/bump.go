@@ -42,7 +42,7 @@ func (c *Chain) Cancel(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.R
 	if err != nil {
 		return nil, err
 	}
-	account := c.coins[e.tx.TxIn[0].PreviousOutPoint].place.chain.number
+	account := c.coin(e.tx.TxIn[0].PreviousOutPoint).place.chain.number
 	change, err := c.NextChange(account)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 		return nil, fmt.Errorf("fee rate %s: want more than the %s of %s", r.Rate, was, e.id)
 	}
 	for _, in := range e.tx.TxIn {
-		b.must = append(b.must, c.coins[in.PreviousOutPoint])
+		b.must = append(b.must, c.coin(in.PreviousOutPoint))
 	}
 	// The least fee depends on the size, and the size on the coins that the fee takes.
 	must := b.must
@@ -144,9 +144,9 @@ func (c *Chain) Raise(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ra
 		return nil, fmt.Errorf("transaction %s: want an unconfirmed one of this wallet that counts", id)
 	}
 	b := &builder{c: c, rng: rng}
-	for i := range e.tx.TxOut {
-		k := c.coins[wire.OutPoint{Hash: id, Index: uint32(i)}]
-		if k != nil && k.at >= 0 && !k.name && !k.frozen && !k.watched {
+	for i := range e.coins {
+		k := &e.coins[i]
+		if k.at >= 0 && !k.name && !k.frozen && !k.watched {
 			b.must = append(b.must, k)
 		}
 	}

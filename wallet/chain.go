@@ -23,12 +23,12 @@ type Chain struct {
 
 	tip      spv.Block // scanned up to here
 	txs      map[spv.Hash]*entry
-	coins    map[wire.OutPoint]*coin    // every output of ours there ever was
 	spenders map[wire.OutPoint][]*entry // transactions that take an output, ours or not
 	blocks   map[int32]blockUse         // blocks with transactions of ours
 	pending  map[*entry]bool            // not confirmed
 	unspent  []*coin                    // that count, in no order
 	history  []*entry                   // oldest first, see entry.before
+	foreign  int                        // entries of it that are outside
 	seq      uint64
 
 	labels map[labelKey]label
@@ -51,7 +51,7 @@ type blockUse struct {
 // they stand in the list. A record that is not whole is an error: nothing is guessed.
 func Open(p *chains.Params, accounts []Account, log Log) (*Chain, error) {
 	c := &Chain{params: p, accounts: slices.Clone(accounts), log: log, leastGap: DefaultGap, tip: spv.Block{Height: -1},
-		places: map[string]place{}, txs: map[spv.Hash]*entry{}, coins: map[wire.OutPoint]*coin{},
+		places: map[string]place{}, txs: map[spv.Hash]*entry{},
 		spenders: map[wire.OutPoint][]*entry{}, blocks: map[int32]blockUse{}, pending: map[*entry]bool{},
 		labels: map[labelKey]label{}, frozen: map[wire.OutPoint]bool{}, tags: map[string][]string{},
 		rules: map[[2]string]bool{}, plans: map[string][]byte{}, tagMemo: map[*coin][]string{}}
@@ -74,15 +74,15 @@ func Open(p *chains.Params, accounts []Account, log Log) (*Chain, error) {
 		ids[a.id()] = pair
 		c.keychains = append(c.keychains, pair[0], pair[1])
 	}
-	var entries []*entry
-	if err := log.Load(func(key, value []byte) error { return c.load(ids, &entries, key, value) }); err != nil {
+	var found rows
+	if err := log.Load(func(key, value []byte) error { return c.load(ids, &found, key, value) }); err != nil {
 		return nil, err
 	}
-	return c, c.rebuild(entries)
+	return c, c.rebuild(&found)
 }
 
 // load reads one record.
-func (c *Chain) load(ids map[[8]byte][2]*keychain, entries *[]*entry, key, value []byte) error {
+func (c *Chain) load(ids map[[8]byte][2]*keychain, found *rows, key, value []byte) error {
 	if len(key) == 0 {
 		return fmt.Errorf("record without a key")
 	}
@@ -92,7 +92,7 @@ func (c *Chain) load(ids map[[8]byte][2]*keychain, entries *[]*entry, key, value
 	case keyTx:
 		e, err := parseEntry(key, value)
 		if err == nil {
-			*entries = append(*entries, e)
+			found.add(e)
 		}
 		return err
 	case keyCursor:
@@ -121,43 +121,6 @@ func (c *Chain) load(ids map[[8]byte][2]*keychain, entries *[]*entry, key, value
 		c.plans[string(key[1:])] = slices.Clone(value)
 	default:
 		return fmt.Errorf("record %x: unknown kind %q", key, key[:1])
-	}
-	return nil
-}
-
-// rebuild puts the transactions of a log in place. How far the keychains are used is not
-// stored: it follows from the transactions.
-func (c *Chain) rebuild(entries []*entry) error {
-	for {
-		fresh, err := c.growAll()
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			for _, out := range e.tx.TxOut {
-				if p, _, ok := c.ownScript(out.PkScript); ok {
-					p.chain.use(p.index)
-				}
-			}
-		}
-		if len(fresh) == 0 {
-			break
-		}
-	}
-	slices.SortFunc(entries, (*entry).before)
-	for _, e := range entries {
-		c.seq = max(c.seq, e.seq+1)
-		if err := c.insert(e); err != nil {
-			return err
-		}
-	}
-	c.countHoles()
-	if _, err := c.growAll(); err != nil {
-		return err
-	}
-	c.resolve()
-	for _, e := range entries {
-		c.settle(e)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -184,8 +185,71 @@ func minable(tx *wire.MsgTx, best [][]*wire.MsgTx, now []*wire.MsgTx, taken map[
 	return true
 }
 
+// comparePages holds pages of the history against the whole of it, and what is counted against what is seen.
+func comparePages(t *testing.T, c *Chain) {
+	t.Helper()
+	all := c.History(0, math.MaxInt)
+	if c.Rows() != len(all) || !slices.IsSortedFunc(c.history, (*entry).before) {
+		t.Fatalf("%d rows, want %d, in order", c.Rows(), len(all))
+	}
+	paid := map[string]int{}
+	for i, row := range all {
+		if got := c.History(i, 2); !slices.Equal(got, all[i:min(i+2, len(all))]) {
+			t.Fatalf("rows from %d: %v, want %v", i, got, all[i:])
+		}
+		scripts := map[string]bool{}
+		for _, out := range c.txs[row.ID].tx.TxOut {
+			scripts[string(out.PkScript)] = true
+		}
+		for script := range scripts {
+			paid[script]++
+		}
+	}
+	if len(c.History(len(all), 1)) != 0 || len(c.History(math.MaxInt, 1)) != 0 || len(c.History(-1, 1)) != min(1, len(all)) {
+		t.Fatal("rows beyond the end, or none from the beginning")
+	}
+	for script, n := range paid {
+		if got := c.PaidTo([]byte(script)); got != n {
+			t.Fatalf("%x: paid %d times, want %d", script, got, n)
+		}
+	}
+}
+
+// TestOutsideHistory: a transaction that is known for taking what a payment to us takes has no row, in any state.
+func TestOutsideHistory(t *testing.T) {
+	w := newWorld(t, "dev", 77)
+	w.mine(w.pay(w.receive(0), 1000))
+	payment := w.pay(w.receive(0), 5000)
+	if _, err := w.c.Unconfirmed(payment, 1); err != nil {
+		t.Fatal(err)
+	}
+	rival := payment.Copy()
+	rival.TxOut[0].PkScript = w.stranger()
+	check := func(what string, rows int, outside bool) {
+		t.Helper()
+		for range 2 {
+			_, known := w.c.txs[rival.TxHash()]
+			if w.c.Rows() != rows || known != outside || w.c.PaidTo(rival.TxOut[0].PkScript) != 0 {
+				t.Fatalf("%s: %d rows, want %d; rival known %v", what, w.c.Rows(), rows, known)
+			}
+			comparePages(t, w.c)
+			w.open(w.c.Params())
+		}
+	}
+	check("paid", 2, false)
+	w.mine(rival)
+	check("taken elsewhere", 2, true)
+	if _, err := w.c.Rewind(block(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	check("unconfirmed again", 2, true)
+	w.mine(w.pay(w.receive(0), 7000), payment)
+	check("paid after all", 3, true)
+}
+
 func compareLedger(t *testing.T, w *world, best [][]*wire.MsgTx, seed uint64, step int) {
 	t.Helper()
+	comparePages(t, w.c)
 	_, coins := plainLedger(w.c, best)
 	for _, k := range w.c.unspent {
 		if k.entry.confirmed != coins[k.op] && k.entry.confirmed {
@@ -193,8 +257,8 @@ func compareLedger(t *testing.T, w *world, best [][]*wire.MsgTx, seed uint64, st
 		}
 	}
 	for op := range coins {
-		k, ok := w.c.coins[op]
-		if !ok || !k.entry.confirmed {
+		k := w.c.coin(op)
+		if k == nil || !k.entry.confirmed {
 			t.Fatalf("seed %d step %d: coin %v is missing", seed, step, op)
 		}
 		if k.at < 0 && (k.spent == nil || k.spent.confirmed) {
@@ -538,6 +602,49 @@ func FuzzParseEntry(f *testing.F) {
 		}
 		if r := e.record(); !bytes.Equal(r.Key[1:], key[1:]) || !bytes.Equal(r.Value, value) {
 			t.Fatalf("%x becomes %x", value, r.Value)
+		}
+	})
+}
+
+// FuzzParseTx: whatever reads as a transaction is what it encodes to, to the last byte.
+func FuzzParseTx(f *testing.F) {
+	tx := wire.NewMsgTx(2)
+	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 7}, []byte{0x51}, wire.TxWitness{{1, 2}, nil}))
+	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 8}, nil, nil))
+	tx.AddTxOut(wire.NewTxOut(1000, bytes.Repeat([]byte{0x51}, 300)))
+	encoded := func() []byte {
+		var b bytes.Buffer
+		if err := tx.Serialize(&b); err != nil {
+			f.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	whole := encoded()
+	tx.TxIn[0].Witness = nil
+	bare := encoded()
+	// A mark of a witness, and no witness; a count in more bytes than it needs; something behind.
+	marked := slices.Concat(bare[:4], []byte{0, 1}, bare[4:len(bare)-4], []byte{0, 0}, bare[len(bare)-4:])
+	long := slices.Concat(bare[:4], []byte{0xfd, 2, 0}, bare[5:])
+	for name, b := range map[string][]byte{"marked": marked, "long": long, "behind": append(slices.Clone(bare), 0), "cut": whole[:len(whole)-1]} {
+		if _, err := parseTx(b); err == nil {
+			f.Errorf("%s: %x is taken for a transaction", name, b)
+		}
+		f.Add(b)
+	}
+	for _, b := range [][]byte{whole, bare} {
+		if _, err := parseTx(b); err != nil {
+			f.Error(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tx, err := parseTx(b)
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := tx.Serialize(&again); err != nil || !bytes.Equal(again.Bytes(), b) {
+			t.Fatalf("%x encodes as %x (%v)", b, again.Bytes(), err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
@@ -31,6 +32,23 @@ type coin struct {
 }
 
 func (k *coin) out() *wire.TxOut { return &wire.TxOut{Value: k.value, PkScript: k.script} }
+
+// coin returns the output of ours at an outpoint, nil if there never was one.
+func (c *Chain) coin(op wire.OutPoint) *coin {
+	if e := c.txs[op.Hash]; e != nil {
+		return e.coin(op.Index)
+	}
+	return nil
+}
+
+// coin returns the output of ours at an index, nil if that one is not.
+func (e *entry) coin(index uint32) *coin {
+	at := sort.Search(len(e.coins), func(i int) bool { return e.coins[i].op.Index >= index })
+	if at == len(e.coins) || e.coins[at].op.Index != index {
+		return nil
+	}
+	return &e.coins[at]
+}
 
 // ownScript finds the address that a script pays to, also behind the operations that
 // bind a name to it.
@@ -172,8 +190,8 @@ func (c *Chain) Coins() []Coin {
 
 // Coin returns one unspent coin; false if it is not there, not ours or spent.
 func (c *Chain) Coin(op wire.OutPoint) (Coin, bool) {
-	k, ok := c.coins[op]
-	if !ok || k.at < 0 {
+	k := c.coin(op)
+	if k == nil || k.at < 0 {
 		return Coin{}, false
 	}
 	return c.view(k), true

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/btcsuite/btcd/wire"
@@ -50,7 +51,11 @@ type Row struct {
 // end. Unconfirmed ones come first.
 func (c *Chain) History(from, n int) []Row {
 	var out []Row
-	for i := len(c.history) - 1; i >= 0 && len(out) < n; i-- {
+	i := len(c.history) - 1
+	if c.foreign == 0 { // else those before are to be counted
+		i, from = i-max(from, 0), 0
+	}
+	for ; i >= 0 && len(out) < n; i-- {
 		if c.history[i].outside {
 			continue
 		}
@@ -59,6 +64,20 @@ func (c *Chain) History(from, n int) []Row {
 		}
 	}
 	return out
+}
+
+// Rows returns how many transactions the history has.
+func (c *Chain) Rows() int { return len(c.history) - c.foreign }
+
+// PaidTo returns how many transactions of the history pay to a script.
+func (c *Chain) PaidTo(script []byte) (n int) {
+	pays := func(out *wire.TxOut) bool { return bytes.Equal(out.PkScript, script) }
+	for _, e := range c.history {
+		if !e.outside && slices.ContainsFunc(e.tx.TxOut, pays) {
+			n++
+		}
+	}
+	return n
 }
 
 // Transaction returns one transaction and its row of the history.
@@ -94,7 +113,7 @@ func (c *Chain) row(e *entry) Row {
 	r.FeeKnown = !r.Coinbase
 	for _, in := range e.tx.TxIn {
 		op := in.PreviousOutPoint
-		if k, ok := c.coins[op]; ok {
+		if k := c.coin(op); k != nil {
 			r.Amount -= k.value
 			r.Fee += k.value
 		} else {
@@ -110,10 +129,10 @@ func (c *Chain) row(e *entry) Row {
 			}
 		}
 	}
-	for i, out := range e.tx.TxOut {
-		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
-			r.Amount += k.value
-		}
+	for i := range e.coins {
+		r.Amount += e.coins[i].value
+	}
+	for _, out := range e.tx.TxOut {
 		r.Fee -= out.Value
 	}
 	if !r.FeeKnown {

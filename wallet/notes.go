@@ -134,7 +134,7 @@ func (c *Chain) keepFrozen(op wire.OutPoint, frozen bool) {
 	} else {
 		delete(c.frozen, op)
 	}
-	if k, ok := c.coins[op]; ok {
+	if k := c.coin(op); k != nil {
 		k.frozen = frozen
 	}
 }

@@ -37,7 +37,7 @@ func (b *builder) pay() (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(b.must, b.more)
+	all := b.coins()
 	picked := make([]*coin, len(got.Coins))
 	outputs := len(b.fixed)
 	if got.Change {
@@ -115,7 +115,7 @@ func (b *builder) sweep() (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(b.must, b.more)
+	all := b.coins()
 	var picked []*coin
 	var sum, out, weight int64
 	for i, k := range all {

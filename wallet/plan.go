@@ -316,16 +316,15 @@ func (g *Group) coins() map[wire.OutPoint]bool {
 func (c *Chain) stillThere(coins []wire.OutPoint, all, made map[wire.OutPoint]bool) (left []wire.OutPoint) {
 	foreign := func(in *wire.TxIn) bool { return !all[in.PreviousOutPoint] }
 	for _, op := range coins {
-		k, ok := c.coins[op]
+		k := c.coin(op)
 		switch {
-		case !ok:
+		case k == nil:
 		case k.at >= 0 && !k.frozen && k.confirmed:
 			left = append(left, op)
 		case k.spent != nil && !slices.ContainsFunc(k.spent.tx.TxIn, foreign):
-			for i := range k.spent.tx.TxOut {
-				out := wire.OutPoint{Hash: k.spent.id, Index: uint32(i)}
-				if o := c.coins[out]; o != nil && o.place.chain.change == 1 {
-					made[out] = true
+			for i := range k.spent.coins {
+				if o := &k.spent.coins[i]; o.place.chain.change == 1 {
+					made[o.op] = true
 				}
 			}
 		}
@@ -338,7 +337,7 @@ func (c *Chain) stillThere(coins []wire.OutPoint, all, made map[wire.OutPoint]bo
 func (c *Chain) joinable(made map[wire.OutPoint]bool) (coins []wire.OutPoint, ready bool) {
 	ready = true
 	for op := range made {
-		switch k := c.coins[op]; {
+		switch k := c.coin(op); {
 		case k.at < 0 || k.frozen:
 		case !k.confirmed:
 			ready = false

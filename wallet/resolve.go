@@ -10,8 +10,18 @@ import (
 	"github.com/layeredpow/lamina/spv"
 )
 
-// insert puts an entry into the indexes. What counts is found by resolve and settle.
+// insert puts an entry into the indexes and the history. What counts is found by resolve and settle.
 func (c *Chain) insert(e *entry) error {
+	if err := c.index(e); err != nil {
+		return err
+	}
+	at, _ := slices.BinarySearchFunc(c.history, e, (*entry).before)
+	c.history = slices.Insert(c.history, at, e)
+	return nil
+}
+
+// index puts an entry into the indexes.
+func (c *Chain) index(e *entry) error {
 	clear(c.tagMemo)
 	if e.confirmed {
 		use := c.blocks[e.block.Height]
@@ -24,25 +34,26 @@ func (c *Chain) insert(e *entry) error {
 	}
 	c.txs[e.id] = e
 	e.active = e.confirmed
-	e.outside = true
+	coinbase := isCoinbase(e.tx)
+	e.coins = nil
 	for i, out := range e.tx.TxOut {
 		p, name, ok := c.ownScript(out.PkScript)
 		if !ok || !c.sane(out.Value) {
 			continue
 		}
 		op := wire.OutPoint{Hash: e.id, Index: uint32(i)}
-		c.coins[op] = &coin{op: op, value: out.Value, script: out.PkScript, place: p, entry: e, at: -1, name: name,
-			confirmed: e.confirmed, coinbase: isCoinbase(e.tx), frozen: c.frozen[op], watched: p.chain.account.WatchOnly}
+		e.coins = append(e.coins, coin{op: op, value: out.Value, script: out.PkScript, place: p, entry: e, at: -1, name: name,
+			confirmed: e.confirmed, coinbase: coinbase, frozen: c.frozen[op], watched: p.chain.account.WatchOnly})
 		p.slot().uses++
-		e.outside = false
 	}
-	if !isCoinbase(e.tx) { // all coinbases name the same outpoint, and take nothing from each other
+	if e.outside = len(e.coins) == 0; e.outside {
+		c.foreign++
+	}
+	if !coinbase { // all coinbases name the same outpoint, and take nothing from each other
 		for _, in := range e.tx.TxIn {
 			c.spenders[in.PreviousOutPoint] = append(c.spenders[in.PreviousOutPoint], e)
 		}
 	}
-	at, _ := slices.BinarySearchFunc(c.history, e, (*entry).before)
-	c.history = slices.Insert(c.history, at, e)
 	return nil
 }
 
@@ -60,12 +71,13 @@ func (c *Chain) remove(e *entry) {
 	}
 	delete(c.pending, e)
 	delete(c.txs, e.id)
-	for i := range e.tx.TxOut {
-		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
-			k.place.slot().uses--
-			c.unlist(k)
-			delete(c.coins, k.op)
-		}
+	if e.outside {
+		c.foreign--
+	}
+	for i := range e.coins {
+		k := &e.coins[i]
+		k.place.slot().uses--
+		c.unlist(k)
 	}
 	for _, in := range e.tx.TxIn {
 		op := in.PreviousOutPoint
@@ -74,7 +86,7 @@ func (c *Chain) remove(e *entry) {
 		} else {
 			delete(c.spenders, op)
 		}
-		if k, ok := c.coins[op]; ok {
+		if k := c.coin(op); k != nil {
 			c.list(k)
 		}
 	}
@@ -130,7 +142,7 @@ func (j *judgement) active(e *entry) bool {
 		if known && !j.active(parent) {
 			e.active = false
 		}
-		if j.c.coins[op] == nil || !parent.confirmed && !parent.trusted {
+		if j.c.coin(op) == nil || !parent.confirmed && !parent.trusted {
 			e.trusted = false
 		}
 	}
@@ -141,16 +153,22 @@ func (j *judgement) active(e *entry) bool {
 // settle brings the list of unspent coins in line with what counts, for the coins that
 // an entry makes and takes.
 func (c *Chain) settle(e *entry) {
-	for i := range e.tx.TxOut {
-		if k, ok := c.coins[wire.OutPoint{Hash: e.id, Index: uint32(i)}]; ok {
+	for i := range e.coins {
+		c.list(&e.coins[i])
+	}
+	for _, in := range e.tx.TxIn {
+		if k := c.coin(in.PreviousOutPoint); k != nil {
+			c.inside(e)
 			c.list(k)
 		}
 	}
-	for _, in := range e.tx.TxIn {
-		if k, ok := c.coins[in.PreviousOutPoint]; ok {
-			e.outside = false
-			c.list(k)
-		}
+}
+
+// inside notes that an entry takes a coin of ours.
+func (c *Chain) inside(e *entry) {
+	if e.outside {
+		e.outside = false
+		c.foreign--
 	}
 }
 

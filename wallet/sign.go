@@ -27,10 +27,12 @@ type Signer interface {
 	SignSchnorr(path keystore.Path, hash [32]byte, root []byte) ([]byte, error)
 }
 
-// BatchSigner is a signer that makes many signatures with less work than one by one.
+// BatchSigner is a signer that makes many signatures with less work than one by one, each for a path and the hash beside it.
 type BatchSigner interface {
-	// SignECDSAAll gives what SignECDSA would for each path and the hash beside it.
+	// SignECDSAAll returns such signatures as SignECDSA does.
 	SignECDSAAll(paths []keystore.Path, hashes [][32]byte) ([][]byte, error)
+	// SignSchnorrAll gives what SignSchnorr would without scripts.
+	SignSchnorrAll(paths []keystore.Path, hashes [][32]byte) ([][]byte, error)
 }
 
 // Signed is a transaction whose every input was run through the script engine. It is
@@ -72,9 +74,9 @@ func (d *Draft) Sign(s Signer, consent ...Concern) (*Signed, error) {
 	hashes := txscript.NewTxSigHashes(tx, fetcher)
 	all := make([]solution, len(d.inputs))
 	// With 128 what a batch shares is as good as free; fewer inputs are spread over the cores.
-	batch := max(1, min(128, (len(all)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
-	parallel((len(all)+batch-1)/batch, func(i int) {
-		d.solve(all[i*batch:min((i+1)*batch, len(all))], i*batch, s, func(i int) ([32]byte, error) {
+	each := max(1, min(128, (len(all)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
+	parallel((len(all)+each-1)/each, func(i int) {
+		d.solve(all[i*each:min((i+1)*each, len(all))], i*each, s, func(i int) ([32]byte, error) {
 			return d.inputs[i].hash(tx, i, hashes, fetcher)
 		})
 	})
@@ -129,36 +131,54 @@ type solution struct {
 	err  error
 }
 
-// solve signs the inputs from one on, with a batch of ECDSA signatures if the signer makes such.
+// solve signs the inputs from one on, in batches if the signer makes such.
 func (d *Draft) solve(out []solution, from int, s Signer, hash func(int) ([32]byte, error)) {
-	var paths []keystore.Path
-	var hashes [][32]byte
-	var places []int
-	batch, many := s.(BatchSigner)
+	var ecdsa, schnorr batch
+	many, ok := s.(BatchSigner)
 	for i := range out {
 		o, k := &out[i], &d.inputs[from+i].Coin
 		if o.hash, o.err = hash(from + i); o.err != nil {
 			continue
 		}
-		switch {
-		case k.Kind == address.P2TR:
+		switch taproot := k.Kind == address.P2TR; {
+		case ok && taproot:
+			schnorr.add(k.Path, o)
+		case ok:
+			ecdsa.add(k.Path, o)
+		case taproot:
 			o.sig, o.err = s.SignSchnorr(k.Path, o.hash, nil)
-		case many:
-			paths, hashes, places = append(paths, k.Path), append(hashes, o.hash), append(places, i)
 		default:
 			o.sig, o.err = s.SignECDSA(k.Path, o.hash)
 		}
 	}
-	if len(places) == 0 {
+	if ok {
+		ecdsa.sign(many.SignECDSAAll)
+		schnorr.sign(many.SignSchnorrAll)
+	}
+}
+
+// batch is signatures of one kind that are made together.
+type batch struct {
+	paths  []keystore.Path
+	hashes [][32]byte
+	out    []*solution
+}
+
+func (b *batch) add(path keystore.Path, o *solution) {
+	b.paths, b.hashes, b.out = append(b.paths, path), append(b.hashes, o.hash), append(b.out, o)
+}
+
+func (b *batch) sign(all func([]keystore.Path, [][32]byte) ([][]byte, error)) {
+	if len(b.out) == 0 {
 		return
 	}
-	sigs, err := batch.SignECDSAAll(paths, hashes)
-	if err == nil && len(sigs) != len(places) {
-		err = fmt.Errorf("%d signatures, want %d", len(sigs), len(places))
+	sigs, err := all(b.paths, b.hashes)
+	if err == nil && len(sigs) != len(b.out) {
+		err = fmt.Errorf("%d signatures, want %d", len(sigs), len(b.out))
 	}
-	for n, i := range places {
-		if out[i].err = err; err == nil {
-			out[i].sig = sigs[n]
+	for i, o := range b.out {
+		if o.err = err; err == nil {
+			o.sig = sigs[i]
 		}
 	}
 }
@@ -208,9 +228,9 @@ func (c *Chain) Commit(s *Signed, now int64) (Applied, error) {
 		return Applied{}, nil
 	}
 	for _, in := range s.tx.TxIn {
-		k, ok := c.coins[in.PreviousOutPoint]
+		k := c.coin(in.PreviousOutPoint)
 		switch {
-		case !ok:
+		case k == nil:
 			continue // a foreign input of a transaction made by several
 		case k.spent != nil && k.spent.id != id && !slices.Contains(s.replaces, k.spent.id):
 			return Applied{}, fmt.Errorf("transaction %s: coin %s was spent by %s", id, k.op, k.spent.id)

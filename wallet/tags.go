@@ -119,7 +119,7 @@ func (c *Chain) tagsOf(k *coin) []string {
 	out := append(slices.Clone(c.tags[k.op.String()]), c.tags[fmt.Sprintf("%x", k.place.slot().script)]...)
 	if k.place.chain.change == 1 {
 		for _, in := range k.entry.tx.TxIn {
-			if from, ok := c.coins[in.PreviousOutPoint]; ok {
+			if from := c.coin(in.PreviousOutPoint); from != nil {
 				out = append(out, c.tagsOf(from)...)
 			}
 		}

@@ -75,19 +75,29 @@ func (b *builder) warn(d *Draft) {
 }
 
 // paidBefore returns those of the outputs' scripts that a transaction of the history pays
-// to, other than the ones that are replaced.
+// to, other than the ones that are replaced. Change is not asked for.
 func (c *Chain) paidBefore(outs []Output, replaced map[spv.Hash]bool) map[string]bool {
 	asked := map[string]bool{}
 	for _, o := range outs {
-		if o.Kind != address.Data {
+		if o.Kind != address.Data && !o.Change {
 			asked[string(o.Script)] = false
 		}
 	}
+	// Nearly all scripts of the history end otherwise.
+	var ends [256]bool
+	for script := range asked {
+		if n := len(script); n > 0 {
+			ends[script[n-1]] = true
+		}
+	}
 	for _, e := range c.history {
-		if !e.active || replaced[e.id] {
+		if !e.active || len(replaced) > 0 && replaced[e.id] {
 			continue
 		}
 		for _, o := range e.tx.TxOut {
+			if n := len(o.PkScript); n == 0 || !ends[o.PkScript[n-1]] {
+				continue
+			}
 			if _, ok := asked[string(o.PkScript)]; ok {
 				asked[string(o.PkScript)] = true
 			}

@@ -85,13 +85,17 @@ func look(c fyne.Canvas) sight {
 			add("button", b.Text, b.Disabled())
 			return
 		}
+		if c := within[widget.Check](o); c != nil {
+			add("check", c.Text, c.Disabled())
+			return
+		}
+		if c := within[widget.Select](o); c != nil {
+			add("select", c.Selected+"\n"+c.PlaceHolder, c.Disabled())
+			return
+		}
 		switch o := o.(type) {
 		case *widget.Label:
 			add("label", o.Text, false)
-		case *widget.Check:
-			add("check", o.Text, o.Disabled())
-		case *widget.Select:
-			add("select", o.Selected+"\n"+o.PlaceHolder, o.Disabled())
 		case *canvas.Text:
 			add("text", o.Text, false)
 		case *fyne.Container:
@@ -233,7 +237,13 @@ func (u *hand) see() (s sight) {
 // until waits until the window is as wanted.
 func (u *hand) until(what string, is func(sight) bool) sight {
 	u.t.Helper()
-	for end := time.Now().Add(patienceFlows); ; {
+	return u.untilIn(patienceFlows, what, is)
+}
+
+// untilIn is until with a patience of its own.
+func (u *hand) untilIn(patience time.Duration, what string, is func(sight) bool) sight {
+	u.t.Helper()
+	for end := time.Now().Add(patience); ; {
 		s := u.see()
 		if is(s) {
 			return s
@@ -293,7 +303,12 @@ func (s sight) after(label, kind string) *thing {
 // shows waits for a text.
 func (u *hand) shows(text string) {
 	u.t.Helper()
-	u.until(fmt.Sprintf("%q", text), func(s sight) bool {
+	u.showsIn(patienceFlows, text)
+}
+
+func (u *hand) showsIn(patience time.Duration, text string) {
+	u.t.Helper()
+	u.untilIn(patience, fmt.Sprintf("%q", text), func(s sight) bool {
 		for _, kind := range []string{"label", "text", "button", "check"} {
 			if s.find(kind, text) != nil {
 				return true
@@ -343,8 +358,7 @@ func (u *hand) click(text string) {
 	})
 }
 
-// fill types a text into the entry below a label, or the one with this placeholder. Where the
-// page moved under the pointer it tries again.
+// fill types a text into the entry below a label, or the one with this placeholder.
 func (u *hand) fill(label, text string) {
 	u.t.Helper()
 	pick := func(s sight) *thing {
@@ -353,18 +367,24 @@ func (u *hand) fill(label, text string) {
 		}
 		return s.find("entry", label)
 	}
+	u.enter(text, pick, func() { u.press(fmt.Sprintf("an entry %q", label), pick) })
+}
+
+// enter types a text into the entry that focus turns to. Where the page moved meanwhile it tries again.
+func (u *hand) enter(text string, pick func(sight) *thing, focus func()) {
+	u.t.Helper()
 	for range 3 {
-		u.press(fmt.Sprintf("an entry %q", label), pick)
+		focus()
 		u.key("ctrl+a")
 		u.key("BackSpace")
 		u.typed(text)
-		for end := time.Now().Add(3 * time.Second); time.Now().Before(end); { // keys arrive when they do
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); { // keys arrive when they do
 			if o := pick(u.see()); o != nil && strings.HasPrefix(o.Text, text+"\n") {
 				return
 			}
 		}
 	}
-	u.t.Fatalf("%q could not be typed below %q", text, label)
+	u.t.Fatalf("%q could not be typed", text)
 }
 
 // typed types a text where the focus is.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const flowsPassword = "three calm strata"
@@ -222,8 +223,7 @@ func (u *hand) activity() {
 	u.click("Activity")
 	u.shows("to myself")
 	u.shot("23-activity")
-	u.key("ctrl+f")
-	u.typed("to myself")
+	u.enter("to myself", func(s sight) *thing { return s.find("entry", "label, address or id") }, func() { u.key("ctrl+f") })
 	u.shows("1 payment")
 	u.shot("24-search")
 	u.press("the payment", func(s sight) *thing { return s.find("label", "to myself") })
@@ -280,7 +280,11 @@ func (u *hand) deposit() {
 	u.shot("36-deposit-claimed")
 }
 
-// withdraw burns some of it.
+// patienceSettled is how long it may take until what was burned is sealed, deep enough, signed by the settlers that the
+// program has started, and paid.
+const patienceSettled = 4 * time.Minute
+
+// withdraw burns some of it, and waits until it is paid on the L1.
 func (u *hand) withdraw() {
 	u.t.Helper()
 	u.click("Settle")
@@ -295,6 +299,8 @@ func (u *hand) withdraw() {
 	u.click("Settle")
 	u.shows("The burn cannot be undone")
 	u.shot("39-withdraw-underway")
+	u.showsIn(patienceSettled, "Paid on Dev.")
+	u.shot("39-withdraw-paid")
 }
 
 // swap offers money of the L1 for money of a layer to somebody who has a program of his own, and has it.

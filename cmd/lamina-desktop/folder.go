@@ -118,7 +118,11 @@ func (f *folder) runNode(ctx context.Context, c ui.Config) error {
 	if public := stack.L1.Network == chains.Main || stack.L1.Network == chains.Test; public && (c.Proxy != "" || c.Offline) {
 		return f.node.refuse(errors.New("node: it would reach peers without the proxy, or while the program is offline"))
 	}
-	return f.node.start(ctx, nodeOrder{stack: stack, dir: dir, peers: c.Peers, NodeOrder: *c.Node})
+	o := nodeOrder{stack: stack, dir: dir, peers: c.Peers, NodeOrder: *c.Node}
+	if len(settled(&stack)) > 0 {
+		o.settler = 1
+	}
+	return f.node.start(ctx, o)
 }
 
 // nodeFolder is where the node of a stack keeps its chains.
@@ -144,7 +148,7 @@ func (f *folder) stack(l1 string) (chains.Stack, error) {
 
 // options turns a configuration into what is followed.
 func (f *folder) options(c ui.Config) (app.LocalOptions, error) {
-	o := app.LocalOptions{DataDir: f.path, Proxy: c.Proxy, Offline: c.Offline,
+	o := app.LocalOptions{DataDir: f.path, Proxy: c.Proxy, Offline: c.Offline, Verify: c.Verify, AllowBloom: c.Bloom,
 		Agent: "/Lamina:" + strings.Trim(version(), "()") + "/", Peers: map[string][]string{}}
 	s, err := f.stack(c.Stack)
 	if err != nil {

@@ -85,10 +85,7 @@ func window(rules ui.Rules, data ui.Program, request string, stderr io.Writer) (
 			code = noWindow(stderr, fmt.Errorf("%v", reason))
 		}
 	}()
-	fyneapp.SetMetadata(fyne.AppMetadata{
-		ID: "org.layeredpow.lamina", Name: "Lamina", Version: version(), Icon: fyne.NewStaticResource("icon.png", assets.Icon),
-		Migrations: map[string]bool{"fyneDo": true},
-	})
+	fyneapp.SetMetadata(metadata())
 	debug.SetGCPercent(50) // texts that scroll by leave much behind; half as much is kept for little time
 	a := fyneapp.New()
 	watchdog := time.AfterFunc(patience, func() {
@@ -105,6 +102,7 @@ func window(rules ui.Rules, data ui.Program, request string, stderr io.Writer) (
 			fmt.Fprintf(stderr, "lamina-desktop: later starts are not heard: %v\n", err)
 		}
 	})
+	startRest(u)
 	u.Show()
 	if request != "" {
 		u.HandOver(request)
@@ -115,6 +113,12 @@ func window(rules ui.Rules, data ui.Program, request string, stderr io.Writer) (
 	}
 	u.Close()
 	return 0
+}
+
+// metadata is what the system is told of the program: what FyneApp.toml tells Fyne's own tool.
+func metadata() fyne.AppMetadata {
+	return fyne.AppMetadata{ID: "org.layeredpow.lamina", Name: "Lamina", Version: version(), Build: 1,
+		Icon: fyne.NewStaticResource("icon.png", assets.Icon), Migrations: map[string]bool{"fyneDo": true}}
 }
 
 func noWindow(stderr io.Writer, err error) int {

@@ -51,6 +51,8 @@ type nodeChild struct {
 	ended chan struct{}  // closed when the process has ended and err is set
 	err   error
 	ports nodePorts // set once it is ready
+
+	second *second // settler beside it; nil: none
 }
 
 // nodeOrder is what a node is started with.
@@ -59,12 +61,29 @@ type nodeOrder struct {
 	dir   string
 	peers map[string][]string // by chain
 	ui.NodeOrder
+	settler int // number of the development settler that it is; 0: none
 }
 
 // nodePorts is what a node tells when all is open.
 type nodePorts struct {
 	RPC    string            `json:"rpc"`
 	Chains map[string]string `json:"chains"` // host:port where peers are accepted; empty: nowhere
+}
+
+// reach returns where a program on this machine reaches the node's chains.
+func (p *nodePorts) reach() map[string]string {
+	out := map[string]string{}
+	for chain, at := range p.Chains {
+		host, port, err := net.SplitHostPort(at)
+		if err != nil {
+			continue
+		}
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		out[chain] = net.JoinHostPort(host, port)
+	}
+	return out
 }
 
 // findNode looks for the headless program: beside this one, else where the shell would.
@@ -107,7 +126,7 @@ func (o *nodeOrder) args(extra []string) []string {
 	if o.Mine {
 		args = append(args, "--mine")
 	}
-	return args
+	return append(args, o.settleArgs()...)
 }
 
 // same says whether a run of one order does for the other.
@@ -151,24 +170,42 @@ func (b *bundle) begin(ctx context.Context, o nodeOrder) error {
 	if err != nil || foreign {
 		return err
 	}
-	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+	c, err := launch(b.program, b.extra, o)
+	if err != nil {
 		return err
 	}
-	c := &nodeChild{order: o, cmd: exec.Command(b.program, o.args(b.extra)...), log: &tail{},
+	b.mu.Lock()
+	b.child = c
+	b.mu.Unlock()
+	if err := c.wait(ctx); err != nil {
+		return err
+	}
+	if o.settler != 0 {
+		c.second = startSecond(b.program, b.extra, c)
+	}
+	return nil
+}
+
+// launch starts a node, which is ready later.
+func launch(program string, extra []string, o nodeOrder) (*nodeChild, error) {
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := o.writeKey(); err != nil {
+		return nil, err
+	}
+	c := &nodeChild{order: o, cmd: exec.Command(program, o.args(extra)...), log: &tail{},
 		ready: make(chan nodePorts, 1), ended: make(chan struct{})}
 	c.cmd.Stderr = c.log
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	go c.follow(out)
-	b.mu.Lock()
-	b.child = c
-	b.mu.Unlock()
-	return c.wait(ctx)
+	return c, nil
 }
 
 // maxReady is the most of a node's document that is read, in bytes.
@@ -225,6 +262,7 @@ func (c *nodeChild) reason() error {
 
 // stop ends the node: it is asked to, and after a while made to.
 func (c *nodeChild) stop() error {
+	c.second.stop()
 	if !c.lives() {
 		return nil
 	}
@@ -257,7 +295,8 @@ func (b *bundle) end(ctx context.Context, dir string) error {
 		return err
 	}
 	_, err := endLeftover(ctx, dir)
-	return err
+	_, beside := endLeftover(ctx, secondFolder(dir))
+	return errors.Join(err, beside)
 }
 
 // stop ends the node that was started here, if one runs, and forgets it.
@@ -277,22 +316,11 @@ func (b *bundle) stop() error {
 
 // peers returns where the node that was started here accepts peers, by chain.
 func (b *bundle) peers() map[string]string {
-	out := map[string]string{}
 	c := b.current()
 	if c == nil || !c.lives() {
-		return out
+		return nil
 	}
-	for chain, at := range c.ports.Chains {
-		host, port, err := net.SplitHostPort(at)
-		if err != nil {
-			continue
-		}
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			host = "127.0.0.1"
-		}
-		out[chain] = net.JoinHostPort(host, port)
-	}
-	return out
+	return c.ports.reach()
 }
 
 // look tells how the node is.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -21,6 +22,9 @@ import (
 // fakeNodeMark has this test's program stand in for the node; its value says how it behaves.
 const fakeNodeMark = "LAMINA_FAKE_NODE"
 
+// askedName is the file in a fake node's folder with the methods that it was asked for.
+const askedName = "asked"
+
 func TestMain(m *testing.M) {
 	if how := os.Getenv(fakeNodeMark); how != "" {
 		os.Exit(fakeNode(how, os.Args[1:]))
@@ -28,10 +32,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fakeNode tells its addresses as a node does, and answers as one, until it is interrupted.
+// fakeNode tells its addresses as a node does, and answers as one, until it is interrupted. It keeps what it was asked in
+// a file of its folder.
 func fakeNode(how string, args []string) int {
 	fmt.Fprintln(os.Stderr, "level=INFO msg=opening "+strings.Join(args, " "))
-	if how == "fails" {
+	if how == "fails" || how == "second fails" && strings.HasSuffix(args[slices.Index(args, "--data-dir")+1], settlerFolder) {
 		fmt.Fprintln(os.Stderr, "lamina: dev: the disk is full")
 		return 3
 	}
@@ -54,7 +59,18 @@ func fakeNode(how string, args []string) int {
 			if call.Method == "stop" {
 				ended <- os.Interrupt
 			}
+			asked, _ := os.ReadFile(filepath.Join(value("--data-dir"), askedName))
+			_ = os.WriteFile(filepath.Join(value("--data-dir"), askedName), append(asked, call.Method+"\n"...), 0o600)
+			batches, made := "[]", bytes.Count(asked, []byte("generatetoaddress\n")) > 0
+			if bytes.Contains(asked, []byte("makefirstlink\n")) && made {
+				batches = `[{"number":0}]`
+			}
+			if call.Method == "makefirstlink" && !made {
+				fmt.Fprint(w, `{"id":1,"error":{"code":-1,"message":"no ripe reward"}}`)
+				return
+			}
 			fmt.Fprintf(w, `{"id":1,"result":%s}`, map[string]string{"uptime": "5", "stop": `"ok"`,
+				"listbatches": batches, "makefirstlink": `"00"`, "decodescript": `{"address":"ldev1anybody"}`, "generatetoaddress": "[]",
 				"getminestatus": `{"mining":true,"hashespersec":1000.5,"uptime":7,"chains":[{"chain":"dev","symbol":"DEV","mined":true,"blocks":3,
 					"stale":1,"refused":0,"revenue":15000000000,"decimals":8}]}`,
 				"getblockchaininfo": `{"blocks":12,"headers":13,"initialblockdownload":false}`, "getconnectioncount": "2",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/rpc/walletapi"
+	"github.com/layeredpow/lamina/spv"
 )
 
 const balanceHelp = `Add up a wallet's money on a chain by how far it can be relied on.
@@ -199,7 +200,10 @@ func (d *desk) lines(w io.Writer, name string, list []app.DraftLine) {
 		if what == "" {
 			what = "script " + l.Script
 		}
-		if l.Outpoint != "" {
+		switch {
+		case strings.HasPrefix(l.Outpoint, spv.Hash{}.String()):
+			amount, what = "", "new coins of its block"
+		case l.Outpoint != "":
 			what = l.Outpoint + " " + l.Address
 		}
 		var notes []string

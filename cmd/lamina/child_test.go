@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -17,8 +19,33 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
+	s.tune = cheap
 	if file := os.Getenv(strings.TrimSuffix(skewMark, "=")); file != "" {
 		s.now = skewed(file)
 	}
 	os.Exit(s.run(context.Background(), os.Args[1:]))
+}
+
+// lockedBuffer keeps what is written by one goroutine and read by another.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// tail returns the end of what was written.
+func (l *lockedBuffer) tail() string {
+	text := l.String()
+	return text[max(0, len(text)-1000):]
 }

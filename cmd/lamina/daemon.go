@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -124,6 +125,7 @@ func (s *session) signingSecret(ctx context.Context, f *daemonFlags) (rpc.Passwo
 }
 
 func (s *session) runDaemon(ctx context.Context, f *daemonFlags) (err error) {
+	debug.SetGCPercent(lightGC)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	verify, err := readVerify(f.verify)

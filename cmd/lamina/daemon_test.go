@@ -92,23 +92,6 @@ func (h *household) run(args ...string) (ready map[string]any, end func() outcom
 	return ready, end
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // until asks until an answer is as it should be.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()

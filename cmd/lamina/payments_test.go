@@ -28,6 +28,8 @@ type town struct {
 	pay     func(to string) // in a coinbase that can be spent when it returns
 	mine    func()          // one block
 	pool    func() []string
+	reward  func(to string) // one block whose coinbase pays
+	undo    func(blocks int)
 }
 
 // btcdTown is a node that we did not write.
@@ -41,7 +43,14 @@ func btcdTown(t *testing.T) *town {
 			node.Generate(t, int(p.Maturity(1)))
 		},
 		func() { node.Generate(t, 1) },
-		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids }}
+		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids },
+		func(to string) { solve(t, node, p, to) },
+		func(blocks int) {
+			invalidate(t, node, blocks)
+			for i := range blocks + 1 {
+				solve(t, node, p, stranger(t, p, 1<<21+i))
+			}
+		}}
 }
 
 // litecoindTown is another, whose kind of node keeps the first of two payments.
@@ -56,7 +65,12 @@ func litecoindTown(t *testing.T) *town {
 			mine(int(p.Maturity(1)), nobody)
 		},
 		func() { mine(1, nobody) },
-		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids }}
+		func() (ids []string) { node.Call(t, &ids, "getrawmempool"); return ids },
+		func(to string) { mine(1, to) },
+		func(blocks int) {
+			invalidate(t, node, blocks)
+			mine(blocks+1, stranger(t, p, 1<<21))
+		}}
 }
 
 // ownTown is our own node, on a layer: its clock counts blocks of the L1.
@@ -81,7 +95,18 @@ func ownTown(t *testing.T) *town {
 			mine(int(p.Maturity(1)), nobody[1])
 		},
 		func() { mine(1, nobody[1]) },
-		func() (ids []string) { must(t, layer.Call(t.Context(), &ids, "getrawmempool")); return ids }}
+		func() (ids []string) { must(t, layer.Call(t.Context(), &ids, "getrawmempool")); return ids },
+		func(to string) { mine(1, to) },
+		func(blocks int) {
+			var height int
+			var id string
+			must(t, layer.Call(t.Context(), &height, "getblockcount"))
+			must(t, layer.Call(t.Context(), &id, "getblockhash", height-blocks+1))
+			must(t, layer.Call(t.Context(), nil, "invalidateblock", id))
+			for range blocks + 1 {
+				mine(1, stranger(t, p, 1<<21))
+			}
+		}}
 }
 
 func chainOf(t *testing.T, name string) *chains.Params {
@@ -100,6 +125,16 @@ func stranger(t *testing.T, p *chains.Params, n int) string {
 	text, err := address.Encode(p, script)
 	must(t, err)
 	return text
+}
+
+// invalidate has a node take its newest blocks back.
+func invalidate(t *testing.T, node *realnode.Node, blocks int) {
+	t.Helper()
+	var height int
+	var id string
+	node.Call(t, &height, "getblockcount")
+	node.Call(t, &id, "getblockhash", height-blocks+1)
+	node.Call(t, nil, "invalidateblock", id)
 }
 
 // solve mines a block whose coinbase pays an address in 5 outputs.
@@ -171,6 +206,19 @@ func newResident(t *testing.T, at *town) *resident {
 	return r
 }
 
+// must runs a command that must end well. Whatever it answers about money says how far that can be relied on.
+func (r *resident) must(args ...string) map[string]any {
+	r.t.Helper()
+	doc := r.household.must(args...)
+	trust, _ := doc["trust"].(map[string]any)
+	for _, field := range []string{"tip", "age", "verified", "peers"} {
+		if trust[field] == nil && args[0] != "wallet" {
+			r.t.Errorf("%q: the answer's trust %v says no %s", args, trust, field)
+		}
+	}
+	return doc
+}
+
 func (r *resident) payee() string {
 	r.n++
 	return stranger(r.t, r.p, r.n)
@@ -206,7 +254,8 @@ func (r *resident) live() {
 	}{
 		{"replaced", r.replaced}, {"raised", r.raised}, {"batch of 200", func() { r.batch(200) }}, {"fees", r.measured},
 		{"split into 50", func() { r.split(50) }}, {"split into 500", func() { r.split(500) }}, {"combine 500", func() { r.combine(500) }},
-		{"accounts", r.accounts}, {"shared", r.shared}, {"once", r.once}, {"restored", r.restored},
+		{"accounts", r.accounts}, {"shared", r.shared}, {"kinds", r.kinds}, {"private", r.private},
+		{"reorganised", r.reorganised}, {"once", r.once}, {"restored", r.restored},
 	} {
 		if !outer.Run(day.name, func(t *testing.T) { r.household.t = t; day.does() }) {
 			return // what comes builds on it

@@ -415,12 +415,16 @@ func (d *desk) handOut(ctx context.Context, id spv.Hash, offline bool) {
 	if d.remote || offline {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.s.linger)
+	linger := d.s.linger
+	if t, err := d.Transaction(ctx, d.in, id); err == nil && t.Private {
+		linger *= 5 // a peer has to be dialled first, and it may be another that takes it
+	}
+	ctx, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if t, err := d.Transaction(ctx, d.in, id); err != nil || t.Seen > 0 {
+		if t, err := d.Transaction(ctx, d.in, id); err != nil || t.Seen > 0 || (t.Private && t.Took > 0) {
 			return
 		}
 		select {
@@ -451,6 +455,10 @@ func explained(err error) error {
 		f.hint = "lamina wallet repair NAME puts the backup in the place of a damaged file"
 	case app.CodeMissing:
 		f.hint = "lamina wallet list and lamina history show what there is"
+	}
+	var folder *app.DataError
+	if errors.As(err, &folder) && app.CodeOf(err) != app.CodeInUse {
+		f.hint = folder.Hint
 	}
 	return f
 }

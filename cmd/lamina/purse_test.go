@@ -33,3 +33,47 @@ func TestNoPeer(t *testing.T) {
 		t.Errorf("offline: %+v", o)
 	}
 }
+
+// TestDamagedFolder: whatever file is damaged, the answer says which and what to do; doing that helps, and nothing else is lost.
+func TestDamagedFolder(t *testing.T) {
+	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
+	h.must("wallet", "create", "main", "--chain", "dev", "--password-file", h.pw, "--words-to", filepath.Join(t.TempDir(), "words"))
+	keys, database := filepath.Join(h.dir, "wallets", "main.lamina"), filepath.Join(h.dir, "lamina.db")
+	address := h.must("receive", "--offline")["address"]
+	sound, err := os.ReadFile(keys)
+	must(t, err)
+	for name, spoilt := range map[string][]byte{
+		"cut": sound[:100], "empty": {}, "a bit": append(bytes.Clone(sound[:len(sound)-1]), sound[len(sound)-1]^1), "text": []byte("not a key file"),
+	} {
+		must(t, os.WriteFile(keys, spoilt, 0o600))
+		for _, args := range [][]string{{"balance", "--offline"}, {"wallet", "backup", "--password-file", h.pw, "--words-to", "nowhere"}} {
+			got := h.lamina(args...)
+			if got.code != exitUsage || !strings.Contains(got.err, "damaged") || !strings.Contains(got.err, "main.lamina.bak is whole") || !strings.Contains(got.err, "lamina wallet repair") {
+				t.Errorf("%s, %s: %+v", name, args[0], got)
+			}
+		}
+		if now, err := os.ReadFile(keys); err != nil || !bytes.Equal(now, spoilt) {
+			t.Errorf("%s: the file was changed: %v", name, err)
+		}
+		h.must("wallet", "repair", "main")
+		if got := h.must("receive", "--offline")["address"]; got != address {
+			t.Errorf("%s: repaired, it gives out %v, not %v", name, got, address)
+		}
+	}
+	raw, err := os.ReadFile(database)
+	must(t, err)
+	for name, spoilt := range map[string][]byte{
+		"cut": raw[:5000], "a page": append(append(bytes.Clone(raw[:3*4096]), bytes.Repeat([]byte{0xff}, 4096)...), raw[4*4096:]...), "text": bytes.Repeat([]byte("no"), 20_000),
+	} {
+		must(t, os.WriteFile(database, spoilt, 0o600))
+		got := h.lamina("balance", "--offline")
+		if got.code != exitUsage || !strings.Contains(got.err, "lamina.db") || !strings.Contains(got.err, "move lamina.db away") || strings.Contains(got.err, "goroutine") {
+			t.Errorf("database, %s: %+v", name, got)
+		}
+	}
+	must(t, os.Rename(database, database+".away"))
+	if got := h.must("receive", "--offline")["address"]; got != address {
+		t.Errorf("with a new database it gives out %v, not %v", got, address)
+	}
+	h.must("balance", "--offline")
+}

@@ -23,6 +23,7 @@ type consentFlags struct {
 	accept   []string
 	key      string
 	rate     string
+	private  bool // of send and its like alone
 }
 
 func (f *consentFlags) add(c *cobra.Command) {
@@ -71,6 +72,7 @@ func (s *session) onSend(use, short, long string, args cobra.PositionalArgs, f *
 		return d.send(ctx, f, &draft)
 	})
 	f.add(c)
+	c.Flags().BoolVar(&f.private, "private", false, "tell peers over connections of their own, one at a time, instead of those that are kept; slower")
 	return c
 }
 
@@ -105,7 +107,7 @@ func (d *desk) send(ctx context.Context, f *consentFlags, draft *app.Draft) erro
 		return err
 	}
 	defer password.Wipe()
-	sent, err := d.Send(ctx, app.SendRequest{Draft: draft.ID, Password: password, Consent: f.concerns(), Key: f.key})
+	sent, err := d.Send(ctx, app.SendRequest{Draft: draft.ID, Password: password, Consent: f.concerns(), Key: f.key, Private: f.private})
 	if err != nil {
 		return err
 	}
@@ -196,7 +198,10 @@ const sendHelp = `Pay to an address, or what a payment request (BIP21) asks for.
   lamina send ADDRESS 0.5 --dry-run
 
 The payment is shown and has to be confirmed, unless --yes is given. Warnings want
---accept, also with --yes. The coins of all accounts pay, unless --account names one.`
+--accept, also with --yes. The coins of all accounts pay, unless --account names one.
+
+With --private the peers that serve this wallet are not told: one other peer at a time is,
+over a connection made for it alone. Without --proxy that still comes from your address.`
 
 func (s *session) send() *cobra.Command {
 	var f consentFlags

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 // dealWorld is a node that mines the development stack, three settlers, and the daemons of alice and bob: all processes.
@@ -51,6 +53,7 @@ func newDealWorld(t *testing.T) *dealWorld {
 	var ready nodePorts
 	must(t, json.Unmarshal(w.nodes[0].ready, &ready))
 	for chain, at := range ready.Chains {
+		w.nodes[0].args[slices.Index(w.nodes[0].args, chain+"=127.0.0.1:0")] = chain + "=" + at // where it is found in its next life
 		w.connect = append(w.connect, "--connect", chain+"="+at)
 		if chain != "dev-fractional" {
 			w.wallet = append(w.wallet, "--connect", chain+"="+at)
@@ -144,8 +147,9 @@ func (w *dealWorld) stands(who, kind string, phases ...string) map[string]any {
 	return found
 }
 
-// TestSettleEndToEnd: alice deposits, the claim comes by itself, she pays on the layer and withdraws, and is paid on the L1. All
-// that she has and two settlers are killed on the way.
+// TestSettleEndToEnd: alice deposits, the claim comes by itself, she pays on the layer and withdraws, and is paid on the L1; then
+// she makes two refundable deposits, of which the settlers sweep one. All that she has, the node and the settlers are killed on
+// the way.
 func TestSettleEndToEnd(t *testing.T) {
 	w := newDealWorld(t)
 	alice := w.wallets[0]
@@ -162,10 +166,13 @@ func TestSettleEndToEnd(t *testing.T) {
 	}
 	w.of("alice", &sent, args...)
 	w.kill(alice)
+	w.kill(w.nodes[0])             // and with it what it had in no block
 	w.of("alice", &again, args...) // nobody knows whether it was sent: asked once more, nothing is paid twice
 	if again.TxID != sent.TxID || !again.Repeated {
 		t.Errorf("with the same key: %+v, want %+v", again, sent)
 	}
+	w.stands("alice", "deposits", "buried", "claimable", "claiming", "claimed")
+	w.kill(w.nodes[0])
 	d := w.stands("alice", "deposits", "claimed")
 	if d["amount"] != float64(2*dealCoin) || d["ours"] != true {
 		t.Errorf("deposit: %+v", d)
@@ -191,6 +198,7 @@ func TestSettleEndToEnd(t *testing.T) {
 		t.Error(err)
 	}
 	w.stands("alice", "withdrawals", "burned", "sealed", "released", "batched", "paid")
+	w.kill(w.nodes[0])
 	w.kill(w.settlers[1])
 	paid := w.stands("alice", "withdrawals", "paid")
 	got, ok := paid["paid"].(float64)
@@ -224,6 +232,45 @@ func TestSettleEndToEnd(t *testing.T) {
 	})
 	if a := audit.Supplies[0]; a.Claimed != 2*dealCoin || a.Burned != 0.75*dealCoin || !a.OK || a.Difference != 0 {
 		t.Errorf("audit: %+v", a)
+	}
+	w.refundables()
+}
+
+// refundables: of two refundable deposits the settlers sweep the first, and its money is claimed; then they end, and the second
+// is taken back. The refunds of both were in a file before anything was sent.
+func (w *dealWorld) refundables() {
+	w.t.Helper()
+	for _, swept := range []bool{true, false} {
+		file := w.path(fmt.Sprintf("refund %t", swept))
+		amount, ends := int64(dealCoin), "swept"
+		if !swept {
+			amount, ends = dealCoin/2, "refunded"
+			for _, p := range w.settlers[:2] {
+				if err := p.signal(syscall.SIGKILL); err != nil {
+					w.fail("%v", err)
+				}
+			}
+		}
+		w.of("alice", nil, "settle", "deposit", "dev-native", fmt.Sprint(float64(amount)/dealCoin), "--refundable", "--refund-to", file, "--yes")
+		raw, err := os.ReadFile(file)
+		var kept keptRefunds
+		if err = errors.Join(err, json.Unmarshal(raw, &kept)); err != nil || len(kept.Refunds) == 0 || kept.Refunds[0].Raw == "" {
+			w.fail("%s: %v: %s", file, err, raw)
+		}
+		w.kill(w.wallets[0])
+		var all struct{ Deposits []app.Deposit }
+		w.until("a refundable deposit that is "+ends, func() error {
+			w.show("alice", &all, "settle", "status", "dev-native")
+			if !slices.ContainsFunc(all.Deposits, func(d app.Deposit) bool { return d.Phase == ends && d.Amount == amount }) {
+				return fmt.Errorf("%+v", all)
+			}
+			if swept && !slices.ContainsFunc(all.Deposits, func(d app.Deposit) bool {
+				return d.Phase == "claimed" && d.Amount < amount && d.Amount > amount-dealCoin/100
+			}) {
+				return fmt.Errorf("swept, and not claimed: %+v", all)
+			}
+			return nil
+		})
 	}
 }
 

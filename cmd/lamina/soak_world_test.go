@@ -12,19 +12,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// soakChains are the chains of the development stack; wallets are on the first and the second.
+// soakChains are the chains of the development stack.
 var soakChains = []string{"dev", "dev-issued", "dev-native", "dev-fractional"}
 
 const (
 	soakTime   = 60 * time.Second // for what has to come about in the end
 	soakAsk    = 30 * time.Second // for one command
-	soakReward = 50_0000_0000     // of a block on both chains, base units
+	soakReward = 50_0000_0000     // of a block on the L1 and on the issued layer, base units
 )
 
 // soakProcess is one process that stays, with a data folder of its own.
@@ -35,36 +34,16 @@ type soakProcess struct {
 	dir  string
 
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when the process is gone
-	err   error         // how it ended, once ended is closed
-	log   *soakLog
+	ended chan struct{}   // closed when the process is gone
+	err   error           // how it ended, once ended is closed
+	log   *lockedBuffer   // over all its lives
 	ready json.RawMessage // what it said when it was ready last
-}
-
-// soakLog keeps what a process said, over its lives.
-type soakLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *soakLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-// tail returns the end of what was said.
-func (l *soakLog) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.text.Bytes()
-	return string(b[max(0, len(b)-3000):])
 }
 
 // start starts a process and waits for the document by which it says that it is ready.
 func (p *soakProcess) start(program string) error {
 	if p.log == nil {
-		p.log = &soakLog{}
+		p.log = &lockedBuffer{}
 	}
 	c := exec.Command(program, append([]string{"--json"}, p.args...)...)
 	c.Env = append(append(os.Environ(), childMark), p.env...)
@@ -121,44 +100,56 @@ func (p *soakProcess) running() bool {
 // soakWorld is a stack of processes that things happen to.
 type soakWorld struct {
 	t       *testing.T
+	began   time.Time
 	seed    uint64
 	rng     *rand.Rand
 	dir     string
 	program string
-	hidden  string // file with the password
+	hidden  string   // file with the password
+	global  []string // flags of all commands
 
-	nodes   [2]*soakProcess // the first mines
+	l1, issued  string
+	pegged      []string // layers that take deposits
+	settlerKeys [3][]byte
+
+	nodes   [3]*soakProcess // the first mines; each holds the key of one settler
 	wallets [2]*soakProcess
 	links   []*soakLink
-	between []*soakLink // from the second node to the first
-	homes   []*soakLink // from the wallets to the nodes
-	skews   []string    // files with seconds, by which the processes' clocks are off
+	between []*soakLink            // from the other nodes to the first
+	homes   map[string][]*soakLink // from the wallets to the nodes, by wallet and chain
+	skews   []string               // files with seconds, by which the processes' clocks are off
 
-	number int // of the next payment
-	paid   []soakPayment
-}
-
-// soakPayment is a payment that was asked for.
-type soakPayment struct {
-	from, to int
-	chain    string
-	key      string
-	args     []string
-	id       string // empty: no answer yet
+	number  int // of the next errand or file
+	errands []soakErrand
+	swaps   []*soakSwap
 }
 
 func (w *soakWorld) path(name string) string { return filepath.Join(w.dir, name) }
 
-// fail ends the test and says how to see it again.
+// note tells what happens, and when.
+func (w *soakWorld) note(format string, args ...any) {
+	w.t.Helper()
+	w.t.Logf("%.1f s: %s", time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// fail ends the test, says how to see it again, and keeps what the processes said, with the stacks of those that run.
 func (w *soakWorld) fail(format string, args ...any) {
 	w.t.Helper()
 	var tails strings.Builder
-	for _, p := range w.processes() {
-		if p != nil && p.log != nil {
-			fmt.Fprintf(&tails, "\n--- %s\n%s", p.name, p.log.tail())
-		}
+	kept, err := os.MkdirTemp("", "lamina-soak-")
+	if err != nil {
+		kept = err.Error()
 	}
-	w.t.Fatalf("seed %d: %s%s", w.seed, fmt.Sprintf(format, args...), tails.String())
+	for _, p := range w.processes() {
+		if p == nil || p.log == nil {
+			continue
+		}
+		fmt.Fprintf(&tails, "\n--- %s\n%s", p.name, p.log.tail())
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		_ = p.signal(syscall.SIGQUIT)
+		_ = os.WriteFile(filepath.Join(kept, p.name+".log"), []byte(p.log.String()), 0o600)
+	}
+	w.t.Fatalf("seed %d: %s\nlogs are kept in %s%s", w.seed, fmt.Sprintf(format, args...), kept, tails.String())
 }
 
 func (w *soakWorld) processes() []*soakProcess { return append(w.nodes[:], w.wallets[:]...) }
@@ -167,7 +158,7 @@ func (w *soakWorld) processes() []*soakProcess { return append(w.nodes[:], w.wal
 func (w *soakWorld) ask(answer any, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), soakAsk)
 	defer cancel()
-	c := exec.CommandContext(ctx, w.program, append([]string{"--json"}, args...)...)
+	c := exec.CommandContext(ctx, w.program, append(append([]string{"--json"}, w.global...), args...)...)
 	c.Env = append(os.Environ(), childMark)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
@@ -186,6 +177,21 @@ func (w *soakWorld) must(answer any, args ...string) {
 	if err := w.ask(answer, args...); err != nil {
 		w.fail("%v", err)
 	}
+}
+
+// rpc asks a node.
+func (w *soakWorld) rpc(node int, chain string, answer any, method ...string) error {
+	return w.ask(answer, append([]string{"rpc", "--data-dir", w.nodes[node].dir, "--chain", chain}, method...)...)
+}
+
+// of asks somebody's wallet.
+func (w *soakWorld) of(i int, answer any, args ...string) error {
+	return w.ask(answer, append(args, "--data-dir", w.wallets[i].dir)...)
+}
+
+// signed asks somebody's wallet for what wants the password.
+func (w *soakWorld) signed(i int, answer any, args ...string) error {
+	return w.of(i, answer, append(args, "--password-file", w.hidden)...)
 }
 
 // until waits until something is so.
@@ -207,3 +213,12 @@ func (w *soakWorld) up(p *soakProcess) {
 		w.fail("%v", err)
 	}
 }
+
+// next returns a name that was not used before.
+func (w *soakWorld) next(name string) string {
+	w.number++
+	return fmt.Sprintf("%s-%d", name, w.number)
+}
+
+// coins writes an amount of the L1, whole coins.
+func coins(sat int64) string { return fmt.Sprintf("%d.%08d", sat/1_0000_0000, sat%1_0000_0000) }

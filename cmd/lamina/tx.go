@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,39 +56,58 @@ func (s *session) txShow() *cobra.Command {
 			if s.json {
 				return s.printWith(t, "waits", waits)
 			}
-			err = s.table(t.ID.String()+"\t\t\t", func(w io.Writer) {
-				fmt.Fprintf(w, "state\t%s\t\t\n", standing(&t.Row, waits))
-				if t.Block != nil {
-					fmt.Fprintf(w, "block\t%d\t%s\t\n", t.Block.Height, t.Block.Hash)
-				}
-				fmt.Fprintf(w, "time\t%s\t\t\n", t.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
-				fmt.Fprintf(w, "amount\t%s\t\t\n", d.amount(t.Amount))
-				if t.Fee != nil && t.Rate != nil {
-					fmt.Fprintf(w, "fee\t%s\t%s a virtual byte\t\n", d.amount(*t.Fee), rateText(*t.Rate))
-				}
-				if t.Label != "" {
-					fmt.Fprintf(w, "label\t%s\t\t\n", shown(t.Label))
-				}
-				if t.ReplacedBy != nil {
-					fmt.Fprintf(w, "replaced by\t%s\t\t\n", t.ReplacedBy)
-				}
-				d.lines(w, "from", t.Inputs)
-				d.lines(w, "to", t.Outputs)
-				if t.Block == nil {
-					fmt.Fprintf(w, "seen by\t%d peers\t\t\n", t.Seen)
-				}
-				if len(t.Actions) > 0 {
-					fmt.Fprintf(w, "can be tried\t%s\t\t\n", strings.Join(t.Actions, ", "))
-				}
-				if t.NoBump != "" {
-					fmt.Fprintf(w, "no bump\t%s\t\t\n", shown(t.NoBump))
-				}
-			})
-			s.printf("%s\n", trustLine(&t.Trust))
-			return err
+			d.showTx(&t, waits)
+			return nil
 		})
 	addAttacker(c.Flags(), &attacker)
 	return c
+}
+
+// showTx prints all that is known of a payment.
+func (d *desk) showTx(t *app.Transaction, waits []waitOf) {
+	d.s.printf("%s\n", t.ID)
+	w := tabular(d.s.out)
+	fmt.Fprintf(w, "state\t%s\n", standing(&t.Row, waits))
+	if t.Block != nil {
+		fmt.Fprintf(w, "block\t%d\t%s\t\n", t.Block.Height, t.Block.Hash)
+	}
+	fmt.Fprintf(w, "time\t%s\n", t.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+	fmt.Fprintf(w, "amount\t%s\n", d.amount(t.Amount))
+	if t.Fee != nil && t.Rate != nil {
+		fmt.Fprintf(w, "fee\t%s\t%s a virtual byte\t\n", d.amount(*t.Fee), rateText(*t.Rate))
+	}
+	if t.Label != "" {
+		fmt.Fprintf(w, "label\t%s\n", shown(t.Label))
+	}
+	if t.ReplacedBy != nil {
+		fmt.Fprintf(w, "replaced by\t%s\n", t.ReplacedBy)
+	}
+	d.lines(w, "from", t.Inputs)
+	d.lines(w, "to", t.Outputs)
+	if t.Block == nil {
+		fmt.Fprintf(w, "seen by\t%s\n", seenText(t))
+	}
+	if len(t.Actions) > 0 {
+		fmt.Fprintf(w, "can be tried\t%s\n", strings.Join(t.Actions, ", "))
+	}
+	if t.NoBump != "" {
+		fmt.Fprintf(w, "no bump\t%s\n", shown(t.NoBump))
+	}
+	_ = w.Flush()
+	d.s.printf("%s\n", trustLine(&t.Trust))
+}
+
+// seenText says who knows of a transaction that is in no block.
+func seenText(t *app.Transaction) string {
+	text := fmt.Sprintf("%d peers", t.Seen)
+	switch {
+	case !t.Ours:
+	case t.Private:
+		text += fmt.Sprintf(", taken by %d that were told privately", t.Took)
+	default:
+		text += fmt.Sprintf(", fetched by %d of %d that were told", t.Took, t.Told)
+	}
+	return text
 }
 
 func txID(text string) (id spv.Hash, err error) {

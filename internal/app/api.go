@@ -46,7 +46,8 @@ type Trust struct {
 	Age     int64     `json:"age"`      // seconds since TipTime
 	Scanned spv.Block `json:"scanned"`  // money is known up to this block; height -1: nothing yet
 	Synced  bool      `json:"synced"`   // all that the peers know is taken in, and there is a peer
-	// Verified: synced, scanned to the tip, and every filter is one that the chain commits to or that no peer disputes.
+	// Verified: synced, scanned to the tip, and every filter is one that the chain commits to or that no peer disputes, or
+	// every block was looked through whole. Never where peers matched the blocks by Bloom filters (BIP37).
 	Verified     bool   `json:"verified"`
 	Peers        int    `json:"peers"`
 	FilterSource string `json:"filter_source"` // what blocks are looked through with, in words; empty: nothing yet

@@ -121,6 +121,10 @@ type SendRequest struct {
 	// payment it is an error (CodeConflict). 1 to 128 bytes; empty: none. Keys are kept for
 	// ever, with the transaction.
 	Key string `json:"key,omitempty"`
+	// Private: the transaction is not announced on the connections that the wallet keeps, but told to one peer at a time over
+	// a connection of its own, which takes longer; so is what replaces it or spends from it while it is pending. Without a
+	// proxy the connection still comes from this machine's address.
+	Private bool `json:"private,omitempty"`
 }
 
 // Sent is a transaction that is on disk and on its way.

@@ -103,6 +103,9 @@ type Transaction struct {
 	Inputs  []DraftLine `json:"inputs"`
 	Outputs []DraftLine `json:"outputs"`
 	Seen    int         `json:"seen"`              // peers that announced it since the program started, without having had it from us
+	Told    int         `json:"told"`              // of a pending one of ours: peers that were told of it since then
+	Took    int         `json:"took"`              // of them, those that fetched it
+	Private bool        `json:"private,omitempty"` // as SendRequest.Private
 	Actions []string    `json:"actions"`           // of "bump", "cancel", "cpfp", "abandon": what can be tried
 	NoBump  string      `json:"no_bump,omitempty"` // why it cannot be replaced, where the chain is why
 	Unit    Unit        `json:"unit"`

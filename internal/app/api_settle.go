@@ -200,7 +200,7 @@ type Deposit struct {
 	ClaimDepth int32      `json:"claim_depth"` // confirmations
 	Ticket     string     `json:"ticket,omitempty"`
 	Refunds    []Refund   `json:"refunds,omitempty"`
-	Why        string     `json:"why,omitempty"` // of unclaimable
+	Why        string     `json:"why,omitempty"` // it is unclaimable, or cannot be taken back without the keys
 	Trouble    string     `json:"trouble,omitempty"`
 }
 

@@ -35,6 +35,7 @@ type planned struct {
 	labels  map[string]string // for addresses
 	packet  spv.Hash          // unsigned transaction, once it was given out
 	made    time.Time
+	private bool // as SendRequest.Private
 }
 
 // digest tells one request from another.

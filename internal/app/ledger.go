@@ -45,6 +45,8 @@ type ledger struct {
 	// settleOut is what the machine broadcasts for settlements.
 	settleOut map[spv.Hash]bool
 	fees      feeWatch
+	handed    handouts
+	whispers  *whisperer // of this run
 }
 
 // chainSnapshot is what a loop tells of its chain. It does not change.
@@ -80,6 +82,7 @@ func (l *ledger) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 		}
 	}
 	l.seeFees(in)
+	l.handed.see(in, out)
 	out = append(out, l.fetch.step(now, in)...)
 	if len(l.queue) > 0 || l.broken() != nil {
 		out = append(out, queued{})
@@ -179,7 +182,12 @@ func (l *ledger) once(ctx context.Context) error {
 	if l.offline {
 		return l.drive(ctx)
 	}
-	return p2p.Run(ctx, l.cfg, l, l.tell)
+	l.cfg.Switchboard = p2p.NewSwitchboard()
+	l.whispers = &whisperer{ctx: ctx, board: l.cfg.Switchboard}
+	err := p2p.Run(ctx, l.cfg, l, l.tell)
+	l.restart()
+	l.whispers.wait.Wait()
+	return err
 }
 
 // drive is p2p.Run without a network.
@@ -217,6 +225,7 @@ func (l *ledger) begin() error {
 		}
 	}
 	l.first, l.queue, l.peers, l.scanned = 0, nil, map[spv.Hash]int{}, spv.Block{Height: -1}
+	l.handed = handouts{}
 	for _, p := range l.purses {
 		if p.placed() && (l.first == 0 || p.book.place.first < l.first) {
 			l.first = p.book.place.first
@@ -277,6 +286,7 @@ func (l *ledger) watchAll() error {
 	}
 	for _, p := range l.purses {
 		clear(p.outbox)
+		clear(p.hush)
 		var ids []spv.Hash
 		for _, tx := range p.chain.Pending() {
 			ids = append(ids, tx.TxHash())
@@ -295,6 +305,7 @@ func (l *ledger) tell(r p2p.Report) {
 		l.seeProofs(&s.status)
 	}
 	s.eta = l.pace.eta(l.clock(), s.status.Share())
+	l.whisperDue(s.status.Peers)
 	old := l.shown.Swap(s)
 	if old == nil || old.status.Tip != s.status.Tip || old.status.Stage != s.status.Stage || old.status.Synced != s.status.Synced ||
 		old.status.Peers != s.status.Peers || old.scanned != s.scanned {

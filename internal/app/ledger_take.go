@@ -165,7 +165,6 @@ func (l *ledger) watch(p *purse, w syncer.Watch) {
 
 // announce tells the machine and all who listen of transactions of a purse that changed.
 func (l *ledger) announce(p *purse, kind EventKind, changed []spv.Hash) {
-	p.rows = 0
 	l.queue = append(l.queue, p.mail(changed)...)
 	for _, id := range changed {
 		tx, row, ok := p.chain.Transaction(id)

@@ -50,7 +50,7 @@ func (l *Local) History(ctx context.Context, in Purse, q HistoryQuery) (History,
 // page returns the rows of a query's page, and how many there are on all pages.
 func (q *HistoryQuery) page(p *purse) (rows []wallet.Row, total int) {
 	if q.Search == "" && q.Only == "" && q.Since.IsZero() && q.Until.IsZero() {
-		return p.chain.History(q.From, q.Count), p.count()
+		return p.chain.History(q.From, q.Count), p.chain.Rows()
 	}
 	for _, row := range p.chain.History(0, maxRows) {
 		if !q.takes(p.chain, &row) {
@@ -173,8 +173,9 @@ func (l *Local) Transaction(ctx context.Context, in Purse, id spv.Hash) (Transac
 			return Transaction{}, noTransaction(p, id)
 		}
 		weight := int64(3*tx.SerializeSizeStripped() + tx.SerializeSize())
-		t := Transaction{Row: rowOf(p.chain, tx, &row), VSize: fee.Virtual(weight), Seen: c.peers[id], Unit: unitOf(c.params),
-			Trust: c.trustOf(p), Actions: actions(p.chain, tx, &row)}
+		t := Transaction{Row: rowOf(p.chain, tx, &row), VSize: fee.Virtual(weight), Seen: c.peers[id], Private: p.book.private[id],
+			Unit: unitOf(c.params), Trust: c.trustOf(p), Actions: actions(p.chain, tx, &row)}
+		t.Told, t.Took = c.handedTo(p, id)
 		var raw bytes.Buffer
 		if err := tx.Serialize(&raw); err != nil {
 			return Transaction{}, err

@@ -183,15 +183,7 @@ func (l *Local) LookUp(ctx context.Context, in Purse, text string) (AddressFacts
 			ours := addressOf(p, &a, verified)
 			facts.Ours, facts.Kind = &ours, ours.Kind
 		}
-		for _, row := range p.chain.History(0, maxRows) {
-			tx, _, _ := p.chain.Transaction(row.ID)
-			for _, out := range tx.TxOut {
-				if string(out.PkScript) == string(script) {
-					facts.Paid++
-					break
-				}
-			}
-		}
+		facts.Paid = p.chain.PaidTo(script)
 		return facts, nil
 	})
 }

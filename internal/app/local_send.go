@@ -40,7 +40,9 @@ func (l *Local) Send(ctx context.Context, s SendRequest) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	return l.commit(ctx, kept, signed, s.Key)
+	sent := *kept
+	sent.private = s.Private
+	return l.commit(ctx, &sent, signed, s.Key)
 }
 
 // Sent returns what was sent under a key.
@@ -93,6 +95,9 @@ func (l *Local) commit(ctx context.Context, kept *planned, signed *wallet.Signed
 		}
 		_, row, known := p.chain.Transaction(signed.ID())
 		repeated := known && row.Ours && row.Status != wallet.StatusAbandoned
+		if !repeated {
+			p.keepPrivate(signed.Tx(), kept.private)
+		}
 		done, err := p.chain.Commit(signed, l.options.Clock().Unix())
 		if err == nil {
 			err = p.book.flush()

@@ -43,6 +43,8 @@ type network struct {
 	foreign uint32
 	refused []error
 	awaited map[spv.Hash]chan struct{} // closed when the transaction is in the mempool
+	agents  map[syncer.Peer]string
+	told    map[string][]spv.Hash // transactions announced, by the agent of who did
 }
 
 func newNetwork(t testing.TB, p *chains.Params) *network {
@@ -53,7 +55,7 @@ func newNetwork(t testing.TB, p *chains.Params) *network {
 	}
 	n := &network{t: t, params: p, address: l.Addr().String(), inputs: make(chan syncer.Input), links: map[syncer.Peer]bool{},
 		miner: simnet.Miner{Rules: &p.Rules}, outs: map[wire.OutPoint]*wire.TxOut{},
-		awaited: map[spv.Hash]chan struct{}{}}
+		awaited: map[spv.Hash]chan struct{}{}, agents: map[syncer.Peer]string{}, told: map[string][]spv.Hash{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.ctx = ctx
 	cfg := p2p.Config{Codec: codecOf(p), Agent: "/test/", Services: simnet.Full, Relay: true, Log: slog.New(slog.DiscardHandler),
@@ -95,7 +97,7 @@ func (n *network) Step(_ time.Time, in syncer.Input) []syncer.Output {
 	case request:
 		in.do()
 	case syncer.Connected:
-		n.links[in.Peer] = true
+		n.links[in.Peer], n.agents[in.Peer] = true, in.Agent
 	case syncer.Disconnected:
 		delete(n.links, in.Peer)
 	case syncer.Received:
@@ -145,6 +147,7 @@ func (n *network) hear(from syncer.Peer, m msg.Message) {
 	case *wire.MsgInv:
 		ask := &wire.MsgGetData{}
 		for _, v := range m.InvList {
+			n.told[n.agents[from]] = append(n.told[n.agents[from]], v.Hash)
 			if v.Type == wire.InvTypeTx {
 				v = wire.NewInvVect(wire.InvTypeWitnessTx, &v.Hash)
 			}

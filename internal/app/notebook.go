@@ -20,17 +20,19 @@ const (
 	redoRecord  = 'r' // from where blocks are to be looked through again
 	sendRecord  = 's' // what was sent under an idempotency key
 	rowsRecord  = 'a' // how many rows of addresses the scan looks for
+	hushRecord  = 'w' // a transaction of ours that is announced to strangers only
 )
 
 // notebook keeps a wallet's records on disk and, among them, some of the facade's own, so
 // that both change in one transaction. It satisfies wallet.Log.
 type notebook struct {
-	disk  wallet.Log
-	place placed
-	redo  int32                // 0: nothing
-	rows  int                  // of addresses that the scan looks for; 0: not noted
-	sent  map[[32]byte]receipt // by the idempotency key's hash
-	with  []wallet.Record      // to be written with the wallet's next records
+	disk    wallet.Log
+	place   placed
+	redo    int32                // 0: nothing
+	rows    int                  // of addresses that the scan looks for; 0: not noted
+	sent    map[[32]byte]receipt // by the idempotency key's hash
+	with    []wallet.Record      // to be written with the wallet's next records
+	private map[spv.Hash]bool    // transactions of ours that are announced to strangers only
 	// broken is the first error of the disk. What it has of the last records is not known
 	// then, so nothing more is written: the loop ends, and the next start reads what is there.
 	broken error
@@ -51,7 +53,7 @@ type receipt struct {
 
 // Load calls back for the wallet's records and takes its own.
 func (b *notebook) Load(f func(key, value []byte) error) error {
-	b.sent = map[[32]byte]receipt{}
+	b.sent, b.private = map[[32]byte]receipt{}, map[spv.Hash]bool{}
 	return b.disk.Load(func(key, value []byte) error {
 		if len(key) == 0 || key[0] != ownRecord {
 			return f(key, value)
@@ -66,6 +68,8 @@ func (b *notebook) Load(f func(key, value []byte) error) error {
 			b.rows = int(le.Uint32(value))
 		case len(key) == 34 && key[1] == sendRecord && len(value) == 64:
 			b.sent[[32]byte(key[2:])] = receipt{[32]byte(value), spv.Hash(value[32:])}
+		case len(key) == 34 && key[1] == hushRecord && len(value) == 1 && value[0] == 1:
+			b.private[spv.Hash(key[2:])] = true
 		default:
 			return fmt.Errorf("record %x: %d bytes, not what is kept there", key, len(value))
 		}
@@ -138,6 +142,11 @@ func (b *notebook) setSent(key string, r receipt) {
 	hash := sha256.Sum256([]byte(key))
 	b.add(append([]byte{ownRecord, sendRecord}, hash[:]...), slices.Concat(r.payment[:], r.tx[:]),
 		func(b *notebook) { b.sent[hash] = r })
+}
+
+// setPrivate notes that a transaction of ours is announced to strangers only.
+func (b *notebook) setPrivate(id spv.Hash) {
+	b.add(append([]byte{ownRecord, hushRecord}, id[:]...), []byte{1}, func(b *notebook) { b.private[id] = true })
 }
 
 // receipt returns what was sent under a key.

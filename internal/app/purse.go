@@ -19,8 +19,8 @@ type purse struct {
 	book     *notebook
 	birthday int64             // Unix seconds; 0: unknown
 	outbox   map[spv.Hash]bool // what the machine broadcasts for us
-	live     bool              // the machine looks for what the purse does
-	rows     int               // of the history; 0: not counted
+	hush     map[spv.Hash]*whispered
+	live     bool // the machine looks for what the purse does
 }
 
 // openPurse reads a purse from its records.
@@ -33,7 +33,8 @@ func openPurse(log wallet.Log, p *chains.Params, name string, birthday int64, ac
 	if err := book.widen(len(accounts)); err != nil {
 		return nil, fmt.Errorf("wallet %s on %s: %w", name, p.Name, err)
 	}
-	return &purse{Purse: Purse{name, p.Name}, chain: chain, book: book, birthday: birthday, outbox: map[spv.Hash]bool{}}, nil
+	return &purse{Purse: Purse{name, p.Name}, chain: chain, book: book, birthday: birthday, outbox: map[spv.Hash]bool{},
+		hush: map[spv.Hash]*whispered{}}, nil
 }
 
 // placed says whether it is known where the scan begins.
@@ -96,14 +97,6 @@ func (p *purse) watch() (scripts [][]byte, coins []wire.OutPoint) {
 	return p.chain.Scripts(), coins
 }
 
-// count returns how many rows the history has.
-func (p *purse) count() int {
-	if p.rows == 0 {
-		p.rows = len(p.chain.History(0, maxRows))
-	}
-	return p.rows
-}
-
 // pending returns the transactions that are not confirmed: they come first.
 func (p *purse) pending() (rows []wallet.Row) {
 	const stretch = 64
@@ -152,7 +145,7 @@ func (p *purse) widen(accounts []wallet.Account) error {
 	if err != nil {
 		return err
 	}
-	p.chain, p.rows = chain, 0
+	p.chain = chain
 	return p.book.widen(len(accounts))
 }
 
@@ -163,6 +156,8 @@ func (p *purse) mail(changed []spv.Hash) (out []syncer.Input) {
 		tx, row, ok := p.chain.Transaction(id)
 		wanted := ok && row.Ours && row.Status == wallet.StatusPending
 		switch {
+		case p.book.private[id]:
+			p.hushAs(id, wanted)
 		case wanted && !p.outbox[id]:
 			p.outbox[id] = true
 			out = append(out, syncer.Broadcast{Txs: p.parcel(tx)})

@@ -295,6 +295,7 @@ func (l *ledger) gaugeWaiting(in syncer.Input, out []syncer.Output) {
 			if i >= 0 {
 				g.held = g.heard[i:min(len(g.heard), i+mostWaiting)]
 			}
+			break // the first is the one that holds them
 		}
 	}
 }

@@ -22,6 +22,7 @@ type settlement struct {
 	log    *settleLog
 	book   *settle.Book
 	on     map[spv.Hash]*settleSide // by network id
+	tried  map[wire.OutPoint]bool   // deposits without refunds that the keys of a session were asked for
 	shown  string                   // what was told of it last
 	failed string                   // what went wrong with the last step
 }
@@ -119,6 +120,16 @@ func (s *settlement) burned(layer spv.Hash, tx *wire.MsgTx) (bool, error) {
 		return false, err
 	}
 	return true, s.lookBackLocked(apex)
+}
+
+// dropUnsent forgets what was to be burned and never sent. All that the wallet sends was taken in before.
+func (s *settlement) dropUnsent(chain spv.Hash) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on[chain] == nil {
+		return nil
+	}
+	return s.book.DropUnsent(chain)
 }
 
 func (s *settlement) apply(chain spv.Hash, block spv.Block, txs []*wire.MsgTx) error {

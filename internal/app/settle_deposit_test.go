@@ -15,90 +15,66 @@ import (
 
 const otherWords = "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
 
-// TestDepositAndWithdraw deposits to a layer: the claim comes by itself, whatever ends in between, and the money can be
-// withdrawn.
+// TestDepositAndWithdraw deposits to a layer: the claim comes by itself, and the money can be withdrawn.
 func TestDepositAndWithdraw(t *testing.T) {
 	t.Parallel()
-	for _, again := range []bool{false, true} {
-		name := map[bool]string{false: "in one life", true: "with a restart at every state"}[again]
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newDevStack(t, "dev-native")
-			s := w.wallet("ann", testWords)
-			ctx := context.Background()
-			restart := func() {
-				if again {
-					s.again()
-				}
-			}
-			s.fund("dev", 1)
-			pegs, err := s.Pegs(ctx)
-			s.must(err)
-			if len(pegs) != 1 || !pegs[0].Open || pegs[0].Custody.Release != 2 || pegs[0].ClaimBlocks != 5 {
-				t.Fatalf("pegs: %+v", pegs)
-			}
-			d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
-			s.must(err)
-			if d.Paid != 1_000_000 || d.Arrives != 1_000_000-pegs[0].MaxFees[1] || d.Custody == nil {
-				t.Fatalf("draft: %+v", d)
-			}
-			if p := s.deposit("dev-native", "planned"); p.Amount != 1_000_000 || p.Address != d.Address {
-				t.Fatalf("planned: %+v", p)
-			}
-			s.send(d)
-			restart()
-			if p := s.deposit("dev-native", "sent"); !p.Ours || p.Outpoint == "" {
-				t.Fatalf("sent: %+v", p)
-			}
-			w.mine("dev", 1, nil)
-			if p := s.deposit("dev-native", "buried"); p.Depth != 1 || p.Needed != 5 || !strings.HasPrefix(p.Ticket, "lpclaim1") {
-				t.Fatalf("buried: %+v", p)
-			}
-			restart()
-			w.mine("dev", 4, nil)
-			claimed := s.deposit("dev-native", "claiming")
-			restart()
-			w.pooled("dev-native", *claimed.Claim)
-			w.mine("dev-native", 1, nil)
-			s.deposit("dev-native", "claimed")
-			restart()
-			w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed >= d.Arrives })
+	w := newDevStack(t, "dev-native")
+	s := w.wallet("ann", testWords)
+	ctx := context.Background()
+	s.fund("dev", 1)
+	pegs, err := s.Pegs(ctx)
+	s.must(err)
+	if len(pegs) != 1 || !pegs[0].Open || pegs[0].Custody.Release != 2 || pegs[0].ClaimBlocks != 5 {
+		t.Fatalf("pegs: %+v", pegs)
+	}
+	d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
+	s.must(err)
+	if d.Paid != 1_000_000 || d.Arrives != 1_000_000-pegs[0].MaxFees[1] || d.Custody == nil {
+		t.Fatalf("draft: %+v", d)
+	}
+	if p := s.deposit("dev-native", "planned"); p.Amount != 1_000_000 || p.Address != d.Address {
+		t.Fatalf("planned: %+v", p)
+	}
+	s.send(d)
+	if p := s.deposit("dev-native", "sent"); !p.Ours || p.Outpoint == "" {
+		t.Fatalf("sent: %+v", p)
+	}
+	w.mine("dev", 1, nil)
+	if p := s.deposit("dev-native", "buried"); p.Depth != 1 || p.Needed != 5 || !strings.HasPrefix(p.Ticket, "lpclaim1") {
+		t.Fatalf("buried: %+v", p)
+	}
+	w.mine("dev", 4, nil)
+	claimed := s.deposit("dev-native", "claiming")
+	w.pooled("dev-native", *claimed.Claim)
+	w.mine("dev-native", 1, nil)
+	s.deposit("dev-native", "claimed")
+	w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed >= d.Arrives })
 
-			wd, err := s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: 500_000, MaxFee: 2000})
-			s.must(err)
-			if wd.Arrives != 498_000 || wd.Address == "" {
-				t.Fatalf("withdrawal: %+v", wd)
-			}
-			id := s.send(wd)
-			restart()
-			state := func(phase string) Withdrawal {
-				t.Helper()
-				var all []Withdrawal
-				w.wait("withdrawal "+phase, func() bool {
-					all, err = s.Withdrawals(ctx, s.name, "dev-native")
-					s.must(err)
-					return len(all) == 1 && all[0].Phase == phase && (phase != "burned" || all[0].Depth == 1 && all[0].Seals != nil)
-				})
-				return all[0]
-			}
-			state("sent")
-			w.mine("dev-native", 1, nil)
-			if b := state("burned"); !strings.HasPrefix(b.Burn, id.String()) || b.Amount != 500_000 || b.Depth != 1 || b.Expected <= 0 || b.Seals == nil {
-				t.Fatalf("burned: %+v", b)
-			}
-			restart()
-			burned := state("burned")
-			w.payOut(burned, 499_000)
-			state("batched")
-			restart()
-			w.mine("dev", 1, nil)
-			if p := state("paid"); *p.Paid != 499_000 || !p.Proved || p.Expected != 0 || p.Final != 1 {
-				t.Fatalf("paid: %+v", p)
-			}
-			if _, err := s.Audit(ctx, "dev-native"); CodeOf(err) != CodeMissing || !strings.Contains(err.Error(), "a node of the layer") {
-				t.Fatalf("audit: %v", err)
-			}
-		})
+	wd, err := s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: 500_000, MaxFee: 2000})
+	s.must(err)
+	if wd.Arrives != 498_000 || wd.Address == "" {
+		t.Fatalf("withdrawal: %+v", wd)
+	}
+	id := s.send(wd)
+	state := func(phase string) Withdrawal { return s.withdrawal("dev-native", phase) }
+	state("sent")
+	w.mine("dev-native", 1, nil)
+	var burned Withdrawal
+	w.wait("its seals", func() bool {
+		burned = state("burned")
+		return burned.Depth == 1 && burned.Seals != nil
+	})
+	if b := burned; !strings.HasPrefix(b.Burn, id.String()) || b.Amount != 500_000 || b.Expected <= 0 {
+		t.Fatalf("burned: %+v", b)
+	}
+	w.payOut(burned, 499_000)
+	state("batched")
+	w.mine("dev", 1, nil)
+	if p := state("paid"); *p.Paid != 499_000 || !p.Proved || p.Expected != 0 || p.Final != 1 {
+		t.Fatalf("paid: %+v", p)
+	}
+	if _, err := s.Audit(ctx, "dev-native"); CodeOf(err) != CodeMissing || !strings.Contains(err.Error(), "a node of the layer") {
+		t.Fatalf("audit: %v", err)
 	}
 }
 

@@ -43,6 +43,9 @@ func (l *ledger) settleWatchAll(in *syncer.Watch) error {
 				return err
 			}
 		}
+		if err := s.dropUnsent(id); err != nil {
+			return err
+		}
 		scripts, coins := s.all(id)
 		in.Scripts, in.Coins = append(in.Scripts, scripts...), append(in.Coins, coins...)
 		if from := s.next(id, p.book.place.first); in.From < 0 || from < in.From {

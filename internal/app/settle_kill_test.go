@@ -2,24 +2,25 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"math/rand/v2"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet"
 )
 
-// mortal is a disk that dies now and then, at a write of any of a wallet's records, before or after it is durable, and stays
-// dead until the next start. It dies a bounded number of times in each step: where a step takes many writes, one death in
-// four of them would let none through for as long as chance likes.
+// mortal is a disk that dies at writes of a wallet's records, and stays dead until the next start: at the first write of each
+// transition that it is told of before the write, at the second after it. So it dies a bounded number of times in each step.
 type mortal struct {
 	mu     sync.Mutex
-	seed   uint64
-	rng    *rand.Rand
-	every  int // one write in so many, about; 0: none
-	left   int // deaths left in this step
+	names  map[spv.Hash]string // of chains
+	doomed map[string]int      // deaths to come, by transition
 	dead   bool
 	deaths int
 }
@@ -32,19 +33,98 @@ type mortalLog struct {
 func (l mortalLog) Write(records []wallet.Record) error {
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
-	switch {
-	case l.m.dead:
+	if l.m.dead {
 		return errKilled
-	case l.m.every == 0 || l.m.left == 0 || l.m.rng.IntN(l.m.every) > 0:
-		return l.Log.Write(records)
 	}
-	l.m.dead = true
-	l.m.left--
-	l.m.deaths++
-	if l.m.rng.IntN(2) == 0 {
+	for i := range records {
+		what := l.m.transition(records[i])
+		left := l.m.doomed[what]
+		if left == 0 {
+			continue
+		}
+		l.m.dead = true
+		l.m.deaths++
+		if l.m.doomed[what]--; left > 1 {
+			return errKilled
+		}
 		return errors.Join(errKilled, l.Log.Write(records))
 	}
-	return errKilled
+	return l.Log.Write(records)
+}
+
+// transition names what a record of a settlement brings about, or of a purse's transaction: a payment. Others have no name.
+func (m *mortal) transition(r wallet.Record) string {
+	if len(r.Value) == 0 {
+		return ""
+	}
+	on := func(what string) string { return what + " on " + m.names[spv.Hash(r.Key[1:33])] }
+	switch kind, long := r.Key[0], len(r.Key) >= 33; {
+	case kind == 't':
+		return "payment"
+	case kind == 'c' && long:
+		return on("read")
+	case kind == 's' && long:
+		var s struct{ Block *spv.Block }
+		if json.Unmarshal(r.Value, &s) == nil && s.Block != nil {
+			return on("mined")
+		}
+		return on("seen")
+	case kind == 'd' && long:
+		var d struct {
+			Back struct{ Refunds []json.RawMessage }
+		}
+		if json.Unmarshal(r.Value, &d) == nil && len(d.Back.Refunds) > 0 {
+			return "deposit signed"
+		}
+		return "deposit planned"
+	case kind == 'x' && long:
+		return "claim"
+	case kind == 'b' && long:
+		return "burn"
+	case kind == 'w':
+		return swapTransition(r.Value)
+	}
+	return ""
+}
+
+func swapTransition(value []byte) string {
+	var s struct {
+		Answer          string
+		Funding, Redeem json.RawMessage
+	}
+	err := json.Unmarshal(value, &s)
+	switch {
+	case err != nil:
+		return ""
+	case s.Redeem != nil:
+		return "swap redeemed"
+	case s.Funding != nil:
+		return "swap signed"
+	case s.Answer != "":
+		return "swap agreed"
+	}
+	return "swap offered"
+}
+
+// at dooms transitions of the next step, to two deaths each.
+func (m *mortal) at(transitions ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, what := range transitions {
+		m.doomed[what] = 2
+	}
+}
+
+// rest tells that it lives, and that all deaths are behind it; else which are not.
+func (m *mortal) rest() (left []string, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, what := range slices.Sorted(maps.Keys(m.doomed)) {
+		if m.doomed[what] > 0 {
+			left = append(left, what)
+		}
+	}
+	return left, !m.dead && left == nil
 }
 
 // doomed is a wallet on a mortal disk.
@@ -55,51 +135,36 @@ type doomed struct {
 
 func (w *devStack) doomed(name, words string) *doomed {
 	w.t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	d := &doomed{m: &mortal{seed: seed, rng: rand.New(rand.NewPCG(seed, 0))}}
+	d := &doomed{m: &mortal{doomed: map[string]int{}, names: namesOf(w.all)}}
 	d.settler = &settler{w: w, name: name, o: LocalOptions{DataDir: w.t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/",
 		Log: w.log, Cost: leastCost}}
 	d.o.between = func(log wallet.Log) wallet.Log { return mortalLog{log, d.m} }
 	d.open()
-	w.t.Cleanup(func() {
-		_ = d.Local.Close()
-		if w.t.Failed() {
-			w.t.Logf("%s: seed %d", name, seed)
-		}
-	})
+	w.t.Cleanup(func() { _ = d.Local.Close() })
 	d.restore(words)
 	return d
 }
 
-// begin has the disk die at one write in so many.
-func (m *mortal) begin(every int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.every = every
-}
-
-// step grants the deaths of the next step.
-func (m *mortal) step() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.left = 6
-	if testing.Short() {
-		m.left = 2
+func namesOf(all []*chains.Params) map[spv.Hash]string {
+	out := map[spv.Hash]string{}
+	for _, p := range all {
+		out[p.NetID()] = p.Name
 	}
+	return out
 }
 
-// until lives, again and again, until something is done.
+// until lives, again and again, until something is done and all deaths of the step are died.
 func (s *doomed) until(what string, done func() (bool, error)) {
 	s.w.t.Helper()
-	s.m.step()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		s.live()
 		ok, err := done()
-		if ok && err == nil {
+		left, rest := s.m.rest()
+		if ok && err == nil && rest {
 			return
 		}
 		if time.Now().After(end) {
-			s.w.t.Fatalf("%s: seed %d: never came: %s: %v", s.name, s.m.seed, what, err)
+			s.w.t.Fatalf("%s: never came: %s: %v; not died at %q", s.name, what, err, left)
 		}
 	}
 }
@@ -121,72 +186,78 @@ func (s *doomed) live() {
 	s.open()
 }
 
-// TestSettleKilled lets the program die at writes by chance, from a deposit to a withdrawal: all is done once, and nothing is
-// lost.
+// mined has a block of a chain's pool, and waits until that is done about it which wants to be.
+func (s *doomed) mined(chain string, blocks int, what string, done func() (bool, error), at ...string) {
+	s.w.t.Helper()
+	s.m.at(at...)
+	s.w.mine(chain, blocks, nil)
+	s.until(what, done)
+}
+
+// sendOnce sends a draft in as many lives as it takes, and sees that the node has it alone.
+func (s *doomed) sendOnce(what, chain string, draft func() (SettleDraft, error)) (sent Sent) {
+	s.w.t.Helper()
+	s.until(what, func() (bool, error) {
+		d, err := draft()
+		if err != nil {
+			return false, err
+		}
+		sent, err = s.Send(context.Background(), SendRequest{Draft: d.ID, Password: Secret(password), Consent: consentOf(d), Key: what})
+		return err == nil, err
+	})
+	s.until(what+" in the pool", func() (bool, error) { return s.w.inPool(chain, sent.ID), nil })
+	if n := len(s.w.loop(chain).Pool().All()); n != 1 {
+		s.w.t.Fatalf("%s: %d in the pool of %s, want 1", what, n, chain)
+	}
+	return sent
+}
+
+// has tells whether the only withdrawal has a phase.
+func (s *doomed) has(phase string) func() (bool, error) {
+	return func() (bool, error) {
+		all, err := s.Withdrawals(context.Background(), s.name, "dev-native")
+		return err == nil && len(all) == 1 && all[0].Phase == phase, err
+	}
+}
+
+// TestSettleKilled ends the program before and after every write by which a deposit or a withdrawal gets on: all is done
+// once, and nothing is lost.
 func TestSettleKilled(t *testing.T) {
 	t.Parallel()
 	w := newDevStack(t, "dev-native")
 	s := w.doomed("ann", testWords)
 	s.fund("dev", 2)
-	s.m.begin(4)
 	ctx := context.Background()
-	until, seed := s.until, s.m.seed
-	send := func(what string, draft func() (SettleDraft, error)) (sent Sent) {
-		t.Helper()
-		until(what, func() (bool, error) {
-			d, err := draft()
-			if err != nil {
-				return false, err
-			}
-			sent, err = s.Send(ctx, SendRequest{Draft: d.ID, Password: Secret(password), Consent: consentOf(d), Key: what})
-			return err == nil, err
-		})
-		return sent
-	}
-	deposit := send("deposit", func() (SettleDraft, error) {
+	s.m.at("deposit planned", "payment", "seen on dev")
+	s.sendOnce("deposit", "dev", func() (SettleDraft, error) {
 		return s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: 1_000_000})
 	})
-	until("deposit in the pool", func() (bool, error) { return w.inPool("dev", deposit.ID), nil })
-	if n := len(w.loop("dev").Pool().All()); n != 1 {
-		t.Fatalf("seed %d: %d deposits, want 1", seed, n)
+	deposited := func(phase string) func() (bool, error) {
+		return func() (bool, error) {
+			all, err := s.Deposits(ctx, s.name, "dev-native") // others were planned in lives that never heard of the first
+			return slices.ContainsFunc(all, func(d Deposit) bool { return d.Phase == phase }), err
+		}
 	}
-	for range 6 {
-		w.mine("dev", 1, nil)
-		until("at the tip", func() (bool, error) {
-			b, err := s.Balance(ctx, s.on("dev"))
-			return err == nil && b.Trust.Scanned == w.loop("dev").View().Tip(), err
-		})
-	}
-	until("claim in the pool", func() (bool, error) { return len(w.loop("dev-native").Pool().All()) == 1, nil })
-	w.mine("dev-native", 1, nil)
-	until("money on the layer", func() (bool, error) {
+	s.mined("dev", 1, "buried", deposited("buried"), "mined on dev", "read on dev")
+	s.mined("dev", 5, "claim in the pool", func() (bool, error) { return len(w.loop("dev-native").Pool().All()) == 1, nil }, "claim")
+	s.mined("dev-native", 1, "money on the layer", func() (bool, error) {
 		b, err := s.Balance(ctx, s.on("dev-native"))
 		return err == nil && b.Spendable >= 990_000, err
-	})
-	burn := send("withdrawal", func() (SettleDraft, error) {
+	}, "mined on dev-native", "read on dev-native")
+	s.until("claimed", deposited("claimed"))
+
+	s.m.at("burn", "payment")
+	s.sendOnce("withdrawal", "dev-native", func() (SettleDraft, error) {
 		return s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: 400_000, MaxFee: 2000})
 	})
-	until("withdrawal in the pool", func() (bool, error) { return w.inPool("dev-native", burn.ID), nil })
-	if n := len(w.loop("dev-native").Pool().All()); n != 1 {
-		t.Fatalf("seed %d: %d withdrawals, want 1", seed, n)
-	}
-	w.mine("dev-native", 1, nil)
-	until("burned", func() (bool, error) {
-		all, err := s.Withdrawals(ctx, s.name, "dev-native")
-		if err != nil {
-			return false, err
-		}
-		n := 0
-		for i := range all {
-			if all[i].Phase == "burned" || all[i].Phase == "sealed" {
-				n++
-			}
-		}
-		return n == 1, nil
-	})
-	s.m.mu.Lock()
-	defer s.m.mu.Unlock()
-	if s.m.deaths < 3 {
-		t.Logf("seed %d: died %d times only", seed, s.m.deaths)
+	s.mined("dev-native", 1, "burned", s.has("burned"), "mined on dev-native")
+	burned, err := s.Withdrawals(ctx, s.name, "dev-native")
+	s.must(err)
+	s.m.at("seen on dev")
+	w.payOut(burned[0], 399_000)
+	s.until("batched", s.has("batched"))
+	s.mined("dev", 1, "paid", s.has("paid"), "mined on dev")
+	if s.m.deaths != 26 {
+		t.Errorf("died %d times, want 26", s.m.deaths)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/btcsuite/btcd/wire"
+
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/peg"
@@ -105,7 +107,7 @@ func (l *Local) openSettlement(w *vault, purses map[*ledger]*purse) error {
 		if err != nil {
 			return err
 		}
-		s = &settlement{wallet: w.name, log: &settleLog{disk: disk}, on: map[spv.Hash]*settleSide{}}
+		s = &settlement{wallet: w.name, log: &settleLog{disk: disk}, on: map[spv.Hash]*settleSide{}, tried: map[wire.OutPoint]bool{}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

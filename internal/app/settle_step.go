@@ -39,6 +39,7 @@ func (l *Local) settleAll() {
 		want[c] = map[spv.Hash]*wire.MsgTx{}
 	}
 	for _, s := range l.deals.all() {
+		l.settleTakeUp(s)
 		sends, changed := l.settleStep(s, nil)
 		for _, b := range sends {
 			want[b.ledger][b.tx.TxHash()] = b.tx
@@ -70,6 +71,41 @@ func (l *Local) settleAsk() {
 			l.options.Log.Warn("settlers are not asked", "wallet", s.wallet, "error", err)
 		}
 	}
+}
+
+// settleTakeUp has the keys of a session, if there is one, sign what a refundable deposit lacks that was found from the words:
+// its refunds, and what its settlers are asked with. Each is tried once in a life: a session must be able to end.
+func (l *Local) settleTakeUp(s *settlement) {
+	for _, d := range s.bare() {
+		if _, _, err := l.keys(s.wallet, nil); err != nil {
+			return // locked: TakeBack does it with a password
+		}
+		s.mu.Lock()
+		s.tried[d.Outpoint] = true
+		layer := s.on[d.Layer].ledger.params.Name
+		s.mu.Unlock()
+		if _, err := l.TakeBack(l.ctx, s.wallet, layer, d.Outpoint.String(), nil); err != nil {
+			l.options.Log.Warn("a refundable deposit is not taken up", "wallet", s.wallet, "deposit", d.Outpoint, "error", err)
+		}
+	}
+}
+
+// bare returns refundable deposits of ours that have no refund, and that nobody tried to sign one for.
+func (s *settlement) bare() (out []settle.DepositState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range sortedIDs(s.on) {
+		if s.on[id].ledger.params.Peg == nil {
+			continue
+		}
+		states, _ := s.book.Deposits(id) // of a pegged layer it cannot fail
+		for _, d := range states {
+			if d.Back == nil && (d.Phase == settle.Waiting || d.Phase == settle.RefundDue) && !s.tried[d.Outpoint] {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }
 
 // settleOutgoing is a transaction for a chain's network.

@@ -44,6 +44,7 @@ func (s *settler) signAndSend(number uint32) Funding {
 // secret elsewhere, and until then nothing is redeemed. A spent hash is not taken again.
 func TestSwapLayers(t *testing.T) {
 	t.Parallel()
+	manyLives(t)
 	w := newDevStack(t, "dev-native", "dev-issued")
 	ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
 	ctx := context.Background()

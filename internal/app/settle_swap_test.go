@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +36,8 @@ func (s *settler) unlock() {
 	s.must(err)
 }
 
-// fundSwap plans, signs and sends the leg of swap 0; between is done when it is signed.
-func (s *settler) fundSwap(between func()) Sent {
+// fundSwap plans, signs and sends the leg of swap 0; the program ends in between.
+func (s *settler) fundSwap() {
 	s.w.t.Helper()
 	ctx := context.Background()
 	d, err := s.DraftSwap(ctx, s.name, 0, 0)
@@ -55,7 +54,7 @@ func (s *settler) fundSwap(between func()) Sent {
 	if len(f.Refunds) == 0 || f.Refunds[0].Raw == "" || s.w.inPool(d.Chain, f.ID) {
 		s.w.t.Fatalf("funding: %+v", f)
 	}
-	between()
+	s.again()
 	w := s.swap("signed", func(w *Swap) bool { return w.Signed != nil })
 	if *w.Signed != f.ID || w.Move != "fund" {
 		s.w.t.Fatalf("signed: %+v, want %s", w, f.ID)
@@ -69,11 +68,10 @@ func (s *settler) fundSwap(between func()) Sent {
 	if w := s.swap("sent", func(w *Swap) bool { return w.Signed == nil }); w.Move != "fund" && w.Move != "wait" {
 		s.w.t.Fatalf("sent: %+v", w)
 	}
-	return sent
 }
 
 // agree has ann offer dev for bob's dev-issued, up to both sides' agreement.
-func agree(t *testing.T, w *devStack, ann, bob *settler, restart func()) {
+func agree(t *testing.T, w *devStack, ann, bob *settler) {
 	t.Helper()
 	ctx := context.Background()
 	ann.fund("dev", 1)
@@ -83,13 +81,11 @@ func agree(t *testing.T, w *devStack, ann, bob *settler, restart func()) {
 	offer, err := ann.OfferSwap(ctx, SwapRequest{Wallet: ann.name, Give: Asset{Chain: "dev", Amount: 3e8}, Get: Asset{Chain: "dev-issued", Amount: 5e8},
 		Password: Secret(password)})
 	ann.must(err)
-	restart()
 	if read, err := bob.ReadOffer(ctx, offer.Offer); err != nil || read.Give != (Asset{"dev-issued", 5e8, "p2tr"}) || read.Get.Amount != 3e8 || !read.MakerFirst {
 		t.Fatalf("offer: %+v, %v", read, err)
 	}
 	taken, err := bob.TakeSwap(ctx, SwapTake{Wallet: bob.name, Offer: offer.Offer, Password: Secret(password)})
 	bob.must(err)
-	restart()
 	if taken.Role != "responder" || taken.Move != "wait" || taken.Give.Chain != "dev-issued" {
 		t.Fatalf("taken: %+v", taken)
 	}
@@ -98,69 +94,53 @@ func agree(t *testing.T, w *devStack, ann, bob *settler, restart func()) {
 	if accepted.Phase != "agreed" || accepted.Move != "fund" || accepted.Role != "initiator" {
 		t.Fatalf("accepted: %+v", accepted)
 	}
-	restart()
 }
 
-// TestSwap swaps money of the L1 for that of a layer. Each side may end at any state.
+// TestSwap swaps money of the L1 for that of a layer. A side that is locked again sends what it has signed.
 func TestSwap(t *testing.T) {
 	t.Parallel()
-	for _, again := range []bool{false, true} {
-		t.Run(fmt.Sprintf("restarts %t", again), func(t *testing.T) {
-			t.Parallel()
-			w := newDevStack(t, "dev-issued")
-			ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
-			restart := func() {
-				if again {
-					ann.again()
-					bob.again()
-				}
-			}
-			agree(t, w, ann, bob, restart)
-			ann.fundSwap(restart)
-			restart()
-			w.mine("dev", 2, nil)
-			restart()
-			bob.swap("for bob to fund", func(s *Swap) bool { return s.Phase == "funded first" && s.Move == "fund" })
-			bob.fundSwap(restart)
-			restart()
-			w.mine("dev-issued", 2, nil)
-			restart()
-			ann.swap("the secret to be shown", func(s *Swap) bool { return s.Move == "redeem" && s.Keys && s.Left > 18 })
-			before := ann.total("dev-issued")
-			ann.unlock()
-			w.wait("ann's redemption", func() bool { return len(w.loop("dev-issued").Pool().All()) == 1 })
-			restart() // and ann is locked again: what she signed is sent all the same
-			w.mine("dev-issued", 2, nil)
-			ann.phase("redeemed")
-			w.wait("ann's money", func() bool { return ann.total("dev-issued") > before+4e8 })
-			bob.swap("the secret seen", func(s *Swap) bool { return s.Phase == "secret seen" && s.Move == "redeem" })
-			moved, err := bob.MoveSwap(context.Background(), bob.name, 0, Secret(password))
-			bob.must(err)
-			if moved.Keys {
-				t.Fatalf("moved: %+v", moved)
-			}
-			restart()
-			w.wait("bob's redemption", func() bool { return len(w.loop("dev").Pool().All()) == 1 })
-			w.mine("dev", 2, nil)
-			bob.phase("redeemed")
-			w.wait("bob's money", func() bool { return bob.total("dev") > 2e8 })
-			ann.swap("rest", func(s *Swap) bool { return s.Move == "rest" })
-			bob.swap("rest", func(s *Swap) bool { return s.Move == "rest" })
-		})
+	w := newDevStack(t, "dev-issued")
+	ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
+	agree(t, w, ann, bob)
+	ann.fundSwap()
+	w.mine("dev", 2, nil)
+	bob.swap("for bob to fund", func(s *Swap) bool { return s.Phase == "funded first" && s.Move == "fund" })
+	bob.fundSwap()
+	w.mine("dev-issued", 2, nil)
+	ann.swap("the secret to be shown", func(s *Swap) bool { return s.Move == "redeem" && s.Keys && s.Left > 18 })
+	before := ann.total("dev-issued")
+	ann.unlock()
+	w.wait("ann's redemption", func() bool { return len(w.loop("dev-issued").Pool().All()) == 1 })
+	ann.again() // and she is locked again
+	w.mine("dev-issued", 2, nil)
+	ann.phase("redeemed")
+	w.wait("ann's money", func() bool { return ann.total("dev-issued") > before+4e8 })
+	bob.swap("the secret seen", func(s *Swap) bool { return s.Phase == "secret seen" && s.Move == "redeem" })
+	moved, err := bob.MoveSwap(context.Background(), bob.name, 0, Secret(password))
+	bob.must(err)
+	if moved.Keys {
+		t.Fatalf("moved: %+v", moved)
 	}
+	w.wait("bob's redemption", func() bool { return len(w.loop("dev").Pool().All()) == 1 })
+	w.mine("dev", 2, nil)
+	bob.phase("redeemed")
+	w.wait("bob's money", func() bool { return bob.total("dev") > 2e8 })
+	ann.swap("rest", func(s *Swap) bool { return s.Move == "rest" })
+	bob.swap("rest", func(s *Swap) bool { return s.Move == "rest" })
 }
 
 // TestSwapRefunds lets a swap run out after both sides have paid: each has its money back, without keys.
 func TestSwapRefunds(t *testing.T) {
 	t.Parallel()
+	manyLives(t)
 	w := newDevStack(t, "dev-issued")
 	ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
-	agree(t, w, ann, bob, func() {})
+	agree(t, w, ann, bob)
 	had := [2]int64{ann.total("dev"), bob.total("dev-issued")}
-	ann.fundSwap(func() {})
+	ann.fundSwap()
 	w.mine("dev", 2, nil)
 	bob.swap("for bob to fund", func(s *Swap) bool { return s.Move == "fund" })
-	bob.fundSwap(func() {})
+	bob.fundSwap()
 	w.mine("dev-issued", 2, nil)
 	terms := ann.swap("funded", func(s *Swap) bool { return s.Move == "redeem" })
 	if _, err := ann.CancelSwap(context.Background(), ann.name, 0); err == nil {

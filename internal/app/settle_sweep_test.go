@@ -80,7 +80,7 @@ func (j jury) on(all []*chains.Params) map[string]daemon.Signer {
 }
 
 // establish makes the first connector of a layer, and a history in which all L1 blocks carry one of the layer's: without
-// both settlers refuse.
+// both settlers refuse. The settlers' only peers are light clients, from then on.
 func (w *devStack) establish(layer string) {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte{txscript.OP_TRUE})
@@ -100,7 +100,6 @@ func (w *devStack) establish(layer string) {
 		return l1.Tip().Height >= from+40 && err == nil && share.Low > 0.4
 	})
 	stop()
-	w.run(node.Config{Peers: w.peers}) // light clients tell no headers, and who is told none is not synced
 	w.wait("settlers who would sign", func() bool {
 		s := w.node.Settlement(layer).Status()
 		return s.L1 == l1.Tip() && s.Refusal == nil
@@ -134,10 +133,11 @@ func (s *settler) refundable() (out, vault *Deposit) {
 	return out, vault
 }
 
-// TestRefundableSwept: settlers sweep a refundable deposit, for whose sweep the wallet asks of its own accord, also after a
-// restart; it is claimed on the layer, and no refund is sent.
+// TestRefundableSwept: settlers sweep a refundable deposit, for whose sweep the wallet asks of its own accord, also where all
+// but the words was lost, once it is unlocked; it is claimed on the layer, and no refund is sent.
 func TestRefundableSwept(t *testing.T) {
 	t.Parallel()
+	manyLives(t)
 	w := newSettledStack(t, settlersOf(t, 1, 3), "dev-native")
 	w.establish("dev-native")
 	s := w.wallet("ann", testWords)
@@ -157,17 +157,13 @@ func TestRefundableSwept(t *testing.T) {
 	_, err = s.SendFunding(context.Background(), s.on("dev"), funding.ID)
 	s.must(err)
 	w.pooled("dev", funding.ID)
-	s.again()
+	s.lose(testWords)
 	w.mine("dev", 1, nil)
-	op := ""
-	w.wait("swept", func() bool {
-		out, vault := s.refundable()
-		if out != nil {
-			op = out.Outpoint
-		}
-		return vault != nil && vault.Phase == "sent" || out != nil && out.Phase == "swept"
-	})
-	s.again()
+	s.deposit("dev-native", "waiting")
+	s.current() // or what it asks is heard half a minute later
+	s.unlock()
+	w.wait("the sweep", func() bool { return len(w.loop("dev").Pool().All()) == 1 })
+	s.lose(testWords)
 	w.mine("dev", 6, nil)
 	w.wait("claimed", func() bool {
 		out, vault := s.refundable()
@@ -179,7 +175,7 @@ func TestRefundableSwept(t *testing.T) {
 	w.mine("dev", 20, nil)
 	s.current()
 	if n := len(w.loop("dev").Pool().All()); n != 0 {
-		t.Fatalf("%d transactions on the L1 after all of %s is done", n, op)
+		t.Fatalf("%d transactions on the L1 after all is done", n)
 	}
 	if b := s.balance("dev-native"); b.Confirmed < 150_000 {
 		t.Fatalf("on the layer: %+v", b)

@@ -197,7 +197,7 @@ func (f *Follow) openChain(disk *store.Store, p *chains.Params) (*followed, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &followed{params: p, chain: chain, tree: tree, sampling: sampling, bloom: slices.Contains(f.AllowBloom, p.Name), inputs: make(chan syncer.Input, 1)}
+	c := &followed{params: p, chain: chain, tree: tree, sampling: sampling, bloom: slices.Contains(f.AllowBloom, p.Name), inputs: make(chan syncer.Input, boxed)}
 	c.cfg = p2p.Config{Codec: codecOf(p), Agent: f.Agent, Protocol: p.P2P.Protocol, Peers: f.Peers[p.Name], Log: log,
 		Inputs: c.inputs, Proxy: f.Proxy, V2: p.P2P.V2, Clock: clock}
 	if len(c.cfg.Peers) == 0 {
@@ -237,7 +237,7 @@ type followed struct {
 	cfg    p2p.Config
 	chain  *store.Chain
 	tree   *spv.Tree
-	inputs chan syncer.Input   // holds one, see post
+	inputs chan syncer.Input   // see post
 	view   *parentView         // of an L1 with layers: what they know of it
 	layers []chan syncer.Input // and where they are told that it has moved
 	l1     *parentView         // of a layer: its L1
@@ -290,7 +290,9 @@ func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 	case syncer.Doubt:
 		return nil, c.chain.Doubt(out.Height)
 	case syncer.Missing:
-		post(c.seek, syncer.Seek{Block: out.Parent})
+		if _, known := c.l1.Lookup(out.Parent); !known {
+			post(c.seek, syncer.Seek{Block: out.Parent})
+		}
 	case syncer.Stray:
 		return c.stray(out.Header), nil
 	}
@@ -320,8 +322,11 @@ func (c *followed) tellLayers() {
 	}
 }
 
-// post puts an input into the box of a loop, which holds one. What is in it gives way, unless that is ParentMoved, without which a
-// layer may wait for ever: a Seek is asked for again when the L1 has moved, and any input wakes the loop.
+// boxed is how many inputs wait in the box of a loop: at least as many as one message of a layer seeks of its L1.
+const boxed = 64
+
+// post puts an input into the box of a loop, and never waits. Where it is full the oldest gives way, unless that is ParentMoved,
+// without which a layer may wait for ever: a Seek is asked for again after a while, and any input wakes the loop.
 func post(box chan syncer.Input, in syncer.Input) {
 	for {
 		select {

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,7 +128,8 @@ func chainsOf(p *keystore.Profile) (names []string) {
 }
 
 // openVaults finds the wallets of the data folder and opens their purses. A key file that
-// does not open is told of as the wallet's trouble: the others go on.
+// does not open is told of as the wallet's trouble: the others go on. A damaged database is an error (*DataError): they
+// share it.
 func (l *Local) openVaults() error {
 	names, err := filepath.Glob(filepath.Join(escapeGlob(l.options.DataDir), walletFolder, "*"+fileSuffix))
 	if err != nil {
@@ -152,11 +152,13 @@ func (l *Local) openVaults() error {
 			continue
 		}
 		purses, err := l.purses(w)
-		if err != nil {
-			w.trouble = err.Error()
-			continue
+		if err == nil {
+			err = l.openSettlement(w, purses)
 		}
-		if err := l.openSettlement(w, purses); err != nil {
+		if folder := (*DataError)(nil); errors.As(err, &folder) {
+			return folder
+		}
+		if err != nil {
 			w.trouble = err.Error()
 			continue
 		}
@@ -176,8 +178,6 @@ func escapeGlob(dir string) string {
 func (w *vault) read() {
 	file, err := keystore.OpenFile(w.path)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, keystore.ErrDamaged):
-		w.trouble = err.Error() + " (RestoreFile puts the backup in its place)"
 	case err != nil:
 		w.trouble = err.Error()
 	case file.Private():

@@ -46,6 +46,7 @@ var rules = []rule{
 	{pkg: "internal/testdata", never: []string{"net", fyne}},
 	{pkg: "internal/archtest", never: []string{"net", fyne}},
 	{pkg: "internal/tools", never: []string{"net", fyne}},
+	{pkg: "internal/tools/lightclient", ours: []string{"spv", "internal/store", "internal/p2p"}, never: []string{"net", fyne}},
 	{pkg: "assets", never: []string{"os", "net", fyne}},
 	{pkg: "ui", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyneApp}},
 	{pkg: "ui/present", ours: []string{"internal/app", "wallet", "spv", "assets"}, never: []string{fyne}},

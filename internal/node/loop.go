@@ -53,12 +53,14 @@ type Loop struct {
 	mu      sync.Mutex
 	calls   []func(now time.Time)
 	l1Moved bool          // a layer's L1 has moved since the layer last looked
+	sought  []spv.Hash    // headers off the best chain that layers lack
 	news    chan struct{} // closed when the tip moves
 
 	// Of the loop alone.
 	tip     spv.Block
 	stirred bool                           // headers or blocks came since stir was last called
 	stir    func()                         // called when they have
+	seek    func(spv.Hash)                 // called with what a layer lacks of its L1
 	moved   func()                         // called when the tip has moved, and when the chain has caught up
 	fault   func(error)                    // called when chain or disk have failed
 	settle  func(syncer.Peer, msg.Message) // called with what peers say about settlement
@@ -87,7 +89,7 @@ func (w watched) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1 View, log *slog.Logger) *Loop {
 	l := &Loop{params: p, log: log, chain: c, view: view, pool: pool, inputs: make(chan syncer.Input, 1),
 		board: p2p.NewSwitchboard(), ended: make(chan struct{}), news: make(chan struct{}), tip: view.Tip(),
-		stir: func() {}, moved: func() {}, fault: func(error) {}, settle: func(syncer.Peer, msg.Message) {}}
+		stir: func() {}, seek: func(spv.Hash) {}, moved: func() {}, fault: func(error) {}, settle: func(syncer.Peer, msg.Message) {}}
 	cfg := relay.Config{Chain: watched{view, &l.stirred}, Pool: noPool{}}
 	if pool != nil {
 		cfg.Pool = pool
@@ -102,7 +104,7 @@ func newLoop(p *chains.Params, c *chain.Chain, view View, pool *mempool.Pool, l1
 	l.status.Store(&relay.Status{Tip: l.tip, Header: l.tip, Initial: true})
 	l.report.Store(&p2p.Report{})
 	l.cfg = p2p.Config{Codec: msg.Codec{Magic: p.P2P.Magic, AuxPoW: p.AuxPoW != nil, MaxBlock: p.P2P.MaxMessage},
-		Protocol: p.P2P.Protocol, V2: p.P2P.V2, Log: log, Inputs: l.inputs, Switchboard: l.board, Height: func() int32 { return view.Tip().Height }}
+		Protocol: p.P2P.Protocol, V2: p.P2P.V2, Log: log, Sink: l.sink, Inputs: l.inputs, Switchboard: l.board, Height: func() int32 { return view.Tip().Height }}
 	if pool != nil {
 		l.cfg.Services, l.cfg.Relay = Services, true
 	}
@@ -147,11 +149,14 @@ func (l *Loop) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 // that pool and chain agree whenever a call begins.
 func (l *Loop) carryOut(now time.Time) (out []syncer.Output) {
 	l.mu.Lock()
-	calls, l1Moved := l.calls, l.l1Moved
-	l.calls, l.l1Moved = nil, false
+	calls, l1Moved, sought := l.calls, l.l1Moved, l.sought
+	l.calls, l.l1Moved, l.sought = nil, false, nil
 	l.mu.Unlock()
 	if l1Moved {
 		out = append(out, l.machine.Step(now, syncer.ParentMoved{})...)
+	}
+	for _, id := range sought {
+		out = append(out, l.machine.Step(now, syncer.Seek{Block: id})...)
 	}
 	for _, call := range calls {
 		call(now)
@@ -218,6 +223,27 @@ func (l *Loop) tellL1Moved() {
 	l.l1Moved = true
 	l.mu.Unlock()
 	l.poke()
+}
+
+// maxSought is how many headers a loop is asked for at a time. What is lost by it is asked for again.
+const maxSought = 2 * syncer.MaxMissing
+
+// tellSought has the loop ask its peers for a header.
+func (l *Loop) tellSought(id spv.Hash) {
+	l.mu.Lock()
+	if len(l.sought) < maxSought {
+		l.sought = append(l.sought, id)
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+// sink carries out what is for others than peers.
+func (l *Loop) sink(out syncer.Output) ([]syncer.Input, error) {
+	if missing, ok := out.(syncer.Missing); ok {
+		l.seek(missing.Parent)
+	}
+	return nil, nil
 }
 
 // post runs a function on the loop, some time later.

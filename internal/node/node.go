@@ -84,6 +84,7 @@ func (n *Node) open() error {
 		if err != nil {
 			return err
 		}
+		layer.seek = l1.tellSought
 		n.layers = append(n.layers, layer)
 	}
 	l1.stir = func() {

@@ -17,6 +17,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/mempool"
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
+	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -138,7 +139,7 @@ func (n *Node) openSettlement(l *Loop, signer daemon.Signer) (*Settlement, error
 		heard: make(chan settler.Input, maxHeard), asks: make(chan func(*settler.Machine)), ended: make(chan struct{}),
 		log: n.cfg.Log.With("chain", l.params.Name, "part", "settlement")}
 	cfg := settler.Config{Layer: readable{l.chain, &s.over}, L1: readable{n.l1.chain, &s.over}, Log: nothing{},
-		Share: s.gauge.measure, Synced: func() bool { return l.Synced() && n.l1.Synced() }}
+		Share: s.gauge.measure, Synced: func() bool { return current(l) && current(n.l1) }}
 	if signer != nil {
 		var err error
 		if s.journal, err = daemon.OpenJournal(filepath.Join(n.cfg.folder(l.params), journalName), l.params.NetID()); err != nil {
@@ -154,6 +155,21 @@ func (n *Node) openSettlement(l *Loop, signer daemon.Signer) (*Settlement, error
 	s.status.Store(&first)
 	l.settle = s.hear
 	return s, nil
+}
+
+// current tells whether a chain has all that is known of it. Light clients tell of no headers: on a private network who has no
+// other peers knows the best chain himself. On a public one he does not, and waits for somebody who keeps blocks.
+func current(l *Loop) bool {
+	if l.Synced() {
+		return true
+	}
+	s := l.Status()
+	if s.Fault != nil || s.Initial || s.Tip != s.Header || !private(l.params) {
+		return false
+	}
+	return !slices.ContainsFunc(l.Peers(), func(p p2p.Link) bool {
+		return p.Services&(wire.SFNodeNetwork|wire.SFNodeNetworkLimited) != 0
+	})
 }
 
 // Settlement returns how a layer's settlement stands; nil where it is not followed: the chain

@@ -18,6 +18,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/peg"
 )
@@ -283,6 +284,37 @@ func TestSettleRefuses(t *testing.T) {
 	}
 	if _, err := start(t, Config{}).Settlement(pegged).MakeFirstLink(t.Context()); err == nil {
 		t.Error("a connector without a reward to pay for it")
+	}
+}
+
+// TestSettleAlone: a settler whose only peers are light clients, who tell of no headers, is not behind; one that has a peer
+// who keeps blocks waits for what it tells.
+func TestSettleAlone(t *testing.T) {
+	r := start(t, Config{Signers: map[string]daemon.Signer{pegged: settlerKey(t, 1)}})
+	s := stack(t, "dev")
+	r.generate("dev", 4)
+	c := light(t, append([]*chains.Params{s.L1}, s.Layers...), r.addresses())
+	c.follows(r)
+	for _, name := range []string{"dev", pegged} {
+		if n := len(r.loop(name).Peers()); n != 1 || r.loop(name).Synced() {
+			t.Fatalf("%s: %d peers, synced %v: want a light client alone", name, n, r.loop(name).Synced())
+		}
+	}
+	r.generate("dev", 1)
+	await(t, "a look at the chains with a light client alone", func() bool {
+		st := r.Settlement(pegged).Status()
+		return st.L1 == r.loop("dev").View().Tip() && st.Refusal != nil && st.Refusal.Name == settler.RefuseNoLink
+	}, r.loop("dev"))
+	l := r.loop("dev")
+	if !current(l) {
+		t.Error("not current")
+	}
+	public := *l.params
+	public.Network = chains.Test
+	elsewhere := &Loop{params: &public, board: l.board}
+	elsewhere.status.Store(l.status.Load())
+	if current(elsewhere) {
+		t.Error("current on a public network without a peer that keeps blocks")
 	}
 }
 

@@ -150,22 +150,19 @@ func (r *reader) head(b []byte, patience time.Time) error {
 }
 
 // body reads n bytes, within a time that is fair for so many. The buffer grows with what
-// arrives: a mere announcement costs no memory, or, of a peer that we dialled, little. If
-// nothing will refer to the bytes when the next body is read, they may be passing: then
-// the buffer is used again.
+// arrives: a mere announcement costs no memory, or, of a peer that we dialled, little, and
+// the rest is had at once when the first of it is there. If nothing will refer to the bytes
+// when the next body is read, they may be passing: then the buffer is used again.
 func (r *reader) body(n int, passing bool) ([]byte, error) {
 	within := bodyTime + time.Duration(n/slowest)*time.Second
 	if err := r.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return nil, err
 	}
-	step := 64 << 10
-	if r.free {
-		step = fairShare
-	}
 	passing = passing && r.free && n <= maxSpare
+	step := 64 << 10
 	var body []byte
 	if passing {
-		body = r.spare[:0]
+		step, body = n, r.spare[:0]
 	}
 	for len(body) < n {
 		part := min(n-len(body), step)
@@ -178,6 +175,9 @@ func (r *reader) body(n int, passing bool) ([]byte, error) {
 			return nil, err
 		}
 		body = body[:len(body)+part]
+		if r.free {
+			step = n
+		}
 	}
 	if passing {
 		r.spare = body

@@ -71,7 +71,9 @@ func (l *loop) stranger(e book.Entry) bool {
 // quiet returns a host whose connections say nothing of this one.
 func (h *host) quiet() *host {
 	cfg := h.cfg
-	cfg.Agent, cfg.Services, cfg.Height, cfg.Relay, cfg.Listen = "", 0, nil, false, nil
+	// Whom we do not tell of witnesses asks for the transaction without, and some nodes cannot read it with them then.
+	cfg.Services &= wire.SFNodeWitness
+	cfg.Agent, cfg.Height, cfg.Relay, cfg.Listen = "", nil, false, nil
 	var nonce [8]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
 	return &host{cfg: cfg, nonce: binary.LittleEndian.Uint64(nonce[:]), memory: room{most: maxIncoming}}

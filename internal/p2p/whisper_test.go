@@ -82,7 +82,7 @@ func TestWhisper(t *testing.T) {
 				const at = "8.1.0.1:1"
 				m, board := &answerer{}, NewSwitchboard()
 				dials := 0
-				running(t, Config{Switchboard: board, Services: wire.SFNodeNetwork, Relay: true, Height: func() int32 { return 77 },
+				running(t, Config{Switchboard: board, Services: wire.SFNodeNetwork | wire.SFNodeWitness, Relay: true, Height: func() int32 { return 77 },
 					Dial: func(context.Context, string) (net.Conn, error) {
 						ours, theirs := net.Pipe()
 						dials++
@@ -94,7 +94,7 @@ func TestWhisper(t *testing.T) {
 				if !l.closed || dials != 1 || len(m.connected) != 0 || len(board.Links()) != 0 {
 					t.Errorf("closed: %v, %d dials, the machine was told of %d", l.closed, dials, len(m.connected))
 				}
-				if v := l.version; v.UserAgent != "" || v.Services != 0 || v.LastBlock != 0 || !v.DisableRelayTx {
+				if v := l.version; v.UserAgent != "" || v.Services != wire.SFNodeWitness || v.LastBlock != 0 || !v.DisableRelayTx {
 					t.Errorf("%+v", v)
 				}
 				if !l.asks {

@@ -40,7 +40,7 @@ type file interface {
 // is for one goroutine; what it reads may be handed on.
 type Chain struct {
 	name    string
-	db      *bolt.DB
+	db      *database
 	file    file // headers
 	parents file // records of parentSize, one for each header
 	filters filters
@@ -85,7 +85,7 @@ func decodeMark(b []byte) (m mark, err error) {
 // genesis, or a checkpoint. Damage at the end of the files is cut off; cut tells how many
 // headers that cost.
 func (s *Store) Chain(name string, start spv.Header, height int32, work uint256.Int) (c *Chain, cut int32, err error) {
-	c, cut, err = openChain(name, s.db, s.create, start, height, work)
+	c, cut, err = openChain(name, s.db.DB, s.create, start, height, work)
 	if err != nil {
 		return nil, 0, fmt.Errorf("headers of %s: %w", name, err)
 	}
@@ -118,7 +118,7 @@ func syncFolder(dir string) {
 
 func openChain(name string, db *bolt.DB, create func(name string) (file, error), start spv.Header, height int32,
 	work uint256.Int) (*Chain, int32, error) {
-	c := &Chain{name: name, db: db}
+	c := &Chain{name: name, db: &database{db}}
 	if err := c.openFiles(create); err != nil {
 		return nil, 0, errors.Join(err, c.close())
 	}

@@ -18,9 +18,10 @@ const piece = 800
 
 // pieces is memory that is used for every piece.
 type pieces struct {
-	ids [piece]spv.Hash
-	at  [piece]*[spv.HeaderSize]byte
-	raw []byte
+	ids     [piece]spv.Hash
+	parents [piece]spv.Hash
+	at      [piece]*[spv.HeaderSize]byte
+	raw     []byte
 }
 
 // idsOf returns the ids of at most a piece of headers, until the next call.
@@ -28,8 +29,25 @@ func (p *pieces) idsOf(headers []spv.Header) []spv.Hash {
 	for i := range headers {
 		p.at[i] = (*[spv.HeaderSize]byte)(&headers[i])
 	}
-	ids := p.ids[:len(headers)]
-	pow.HashHeaders(ids, p.at[:len(headers)])
+	return p.hash(p.ids[:len(headers)])
+}
+
+// parentsOf returns the ids of the parents in at most a piece of proofs, nil ones passed
+// over, until the next call.
+func (p *pieces) parentsOf(proofs []*spv.AuxPoW) []spv.Hash {
+	n := 0
+	for _, aux := range proofs {
+		if aux != nil {
+			p.at[n] = (*[spv.HeaderSize]byte)(&aux.Parent)
+			n++
+		}
+	}
+	return p.hash(p.parents[:n])
+}
+
+// hash fills in the ids of the first headers of at.
+func (p *pieces) hash(ids []spv.Hash) []spv.Hash {
+	pow.HashHeaders(ids, p.at[:len(ids)])
 	clear(p.at[:]) // or the caller's headers would be held in memory
 	return ids
 }

@@ -37,8 +37,11 @@ type Parent struct {
 }
 
 // ParentOf returns what is kept of a proof.
-func ParentOf(aux *spv.AuxPoW) Parent {
-	p := Parent{Hash: aux.Parent.ID(), Prev: aux.Parent.Prev(), Time: aux.Parent.Time(), Bits: aux.Parent.Bits(), Slot: aux.Slot}
+func ParentOf(aux *spv.AuxPoW) Parent { return parentOf(aux, aux.Parent.ID()) }
+
+// parentOf is ParentOf with the parent's id at hand.
+func parentOf(aux *spv.AuxPoW, parent spv.Hash) Parent {
+	p := Parent{Hash: parent, Prev: aux.Parent.Prev(), Time: aux.Parent.Time(), Bits: aux.Parent.Bits(), Slot: aux.Slot}
 	paid := false
 	aux.Coinbase.EachOutput(func(value int64, script []byte) bool {
 		if value < 0 || p.Outputs > math.MaxInt64-value {
@@ -112,14 +115,14 @@ func (c *Chain) parentOffset(height int32) int64 { return c.slot(height) * paren
 
 // writeParents writes the records of some headers from a height upwards.
 func (c *Chain) writeParents(proofs []*spv.AuxPoW, ids []spv.Hash, height int32) error {
-	raw := c.pieces.raw[:0]
+	raw, parents := c.pieces.raw[:0], c.pieces.parentsOf(proofs)
 	for i, aux := range proofs {
 		if aux == nil {
 			raw = append(raw, make([]byte, parentSize)...)
 			continue
 		}
-		p := ParentOf(aux)
-		raw = p.append(raw, &ids[i])
+		p := parentOf(aux, parents[0])
+		raw, parents = p.append(raw, &ids[i]), parents[1:]
 	}
 	c.pieces.raw = raw
 	_, err := c.parents.WriteAt(raw, c.parentOffset(height))

@@ -49,7 +49,7 @@ var migrations = []func(tx *bolt.Tx) error{
 // Store is an open data folder. It is owned by one process at a time.
 type Store struct {
 	dir    string
-	db     *bolt.DB
+	db     *database
 	chains map[string]*Chain
 }
 
@@ -75,14 +75,21 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &OpenError{Dir: dir, Err: err, Hint: "choose a folder that you may write to"}
 	}
-	db, err := bolt.Open(filepath.Join(dir, databaseName), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	raw, err := openDatabase(filepath.Join(dir, databaseName), &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	db := &database{raw}
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, &OpenError{Dir: dir, Err: inUse(dir), Hint: "use the running program, or stop it first"}
 	}
-	if err != nil {
-		return nil, &OpenError{Dir: dir, Err: err, Hint: "move " + databaseName + " away to start anew; headers are fetched again"}
+	if damage := (*OpenError)(nil); errors.As(err, &damage) {
+		return nil, damage
 	}
-	if err := migrate(db); err != nil {
+	if err != nil {
+		return nil, &OpenError{Dir: dir, Err: fmt.Errorf("%s: %w", databaseName, err), Hint: damagedHint}
+	}
+	if err := migrate(raw); err != nil {
+		if damage := (*OpenError)(nil); errors.As(err, &damage) {
+			return nil, errors.Join(damage, db.Close())
+		}
 		return nil, &OpenError{Dir: dir, Err: errors.Join(err, db.Close()), Hint: "use the program version that wrote it, or a newer one"}
 	}
 	// Only advice for the error message above; the lock is the database's own.
@@ -99,7 +106,7 @@ func inUse(dir string) error {
 }
 
 func migrate(db *bolt.DB) error {
-	return db.Update(func(tx *bolt.Tx) error {
+	return (&database{db}).Update(func(tx *bolt.Tx) error {
 		meta, err := tx.CreateBucketIfNotExists(metaBucket)
 		if err != nil {
 			return err

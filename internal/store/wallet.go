@@ -17,7 +17,7 @@ type Record = wallet.Record
 
 // Wallet is the records of one wallet on one chain. It satisfies wallet.Log.
 type Wallet struct {
-	db   *bolt.DB
+	db   *database
 	name string // for messages
 	key  []byte
 }

@@ -21,14 +21,8 @@ const MaxSize = 4 << 20
 // are hashed and the memory that a test needs, so that MatchAny allocates only while it
 // grows. A Matcher serves one goroutine at a time.
 type Matcher struct {
-	groups []group
-	set    set // of the present filter
-}
-
-// group holds the scripts that hash in the same number of words, one behind the other.
-type group struct {
-	width int
-	words []uint64
+	groups []messages // scripts, by the number of words that they hash in
+	set    set        // of the present filter
 }
 
 // NewMatcher returns a matcher of the given output scripts. It does not keep the slices.
@@ -46,15 +40,15 @@ func (m *Matcher) Add(script []byte) {
 	if len(script) == 0 {
 		return
 	}
-	width := len(script)/8 + 1
+	width := sipWords(len(script))
 	at := 0
 	for at < len(m.groups) && m.groups[at].width != width {
 		at++
 	}
 	if at == len(m.groups) {
-		m.groups = append(m.groups, group{width: width})
+		m.groups = append(m.groups, messages{width: width})
 	}
-	m.groups[at].words = appendSipWords(m.groups[at].words, script)
+	m.groups[at].add(script)
 }
 
 // MatchAny reports whether the filter of the block with the given id (the key of its hash
@@ -105,20 +99,14 @@ func elements(filter []byte) (n uint64, coded []byte, err error) {
 // meets reports whether any of the scripts, hashed under the block's id, is in m.set.
 func (m *Matcher) meets(block *chainhash.Hash) bool {
 	state := newSipState(block[:])
-	for _, g := range m.groups {
-		words := g.words
-		for ; len(words) >= 2*g.width; words = words[2*g.width:] {
-			a, b := state.sum2(words[:g.width], words[g.width:2*g.width])
-			if v, known := m.set.candidate(a); known && m.set.contains(v) {
-				return true
-			}
-			if v, known := m.set.candidate(b); known && m.set.contains(v) {
-				return true
-			}
-		}
-		if len(words) > 0 {
-			if v, known := m.set.candidate(state.sum(words)); known && m.set.contains(v) {
-				return true
+	var sums [lanes]uint64
+	for i := range m.groups {
+		g := &m.groups[i]
+		for first := 0; first < g.count; first += lanes {
+			for _, sip := range sums[:g.sums(&sums, &state, first)] {
+				if v, known := m.set.candidate(sip); known && m.set.contains(v) {
+					return true
+				}
 			}
 		}
 	}

@@ -16,27 +16,87 @@ func sequence(n int) []byte {
 	return b
 }
 
+// sipSum hashes one message, in each lane of a block in turn, and with each implementation.
+func sipSum(t testing.TB, key, message []byte) (sum uint64) {
+	t.Helper()
+	s := newSipState(key)
+	had := hasLanes
+	defer setLanes(had)
+	for lane := range lanes {
+		m := messages{width: sipWords(len(message))}
+		for i := range lanes {
+			other := sequence(len(message))
+			if i == lane {
+				other = message
+			} else if len(other) > 0 {
+				other[0] ^= byte(i + 1)
+			}
+			m.add(other)
+		}
+		for _, on := range []bool{had, false} {
+			setLanes(on)
+			var out [lanes]uint64
+			if n := m.sums(&out, &s, 0); n != lanes {
+				t.Fatalf("%d sums, want %d", n, lanes)
+			}
+			if lane == 0 && on == had {
+				sum = out[0]
+			}
+			if out[lane] != sum {
+				t.Fatalf("%d bytes in lane %d: %x, want %x", len(message), lane, out[lane], sum)
+			}
+		}
+	}
+	return sum
+}
+
 // TestSipHashVector is the example of the SipHash paper, appendix A.
 func TestSipHashVector(t *testing.T) {
-	s := newSipState(sequence(16))
-	if got := s.sum(appendSipWords(nil, sequence(15))); got != 0xa129ca6149be45e5 {
+	if got := sipSum(t, sequence(16), sequence(15)); got != 0xa129ca6149be45e5 {
 		t.Errorf("%x, want a129ca6149be45e5", got)
 	}
 }
 
 func TestSipHashAgainstLibrary(t *testing.T) {
-	for seed := range 20 {
+	for seed := range 4 {
 		var key [16]byte
 		binary.LittleEndian.PutUint64(key[3:], 0x9e3779b97f4a7c15*uint64(seed))
-		s := newSipState(key[:])
 		for n := range 300 {
 			message := sequence(n)
-			want := siphash.Sum64(message, &key)
-			words := appendSipWords(nil, message)
-			other := appendSipWords(nil, make([]byte, n))
-			a, b := s.sum2(words, other)
-			if got := s.sum(words); got != want || a != want || b != s.sum(other) {
-				t.Fatalf("%d bytes: %x and %x, want %x", n, got, a, want)
+			if got, want := sipSum(t, key[:], message), siphash.Sum64(message, &key); got != want {
+				t.Fatalf("%d bytes: %x, want %x", n, got, want)
+			}
+		}
+	}
+}
+
+// TestSipHashCounts: whatever the number of messages, each is hashed, and no other.
+func TestSipHashCounts(t *testing.T) {
+	had := hasLanes
+	defer setLanes(had)
+	var key [16]byte
+	s := newSipState(key[:])
+	m := messages{width: sipWords(22)}
+	for count := 1; count <= 3*lanes; count++ {
+		message := sequence(22)
+		message[21] = byte(count)
+		m.add(message)
+		for _, on := range []bool{had, false} {
+			setLanes(on)
+			seen := 0
+			for first := 0; first < m.count; first += lanes {
+				var out [lanes]uint64
+				n := m.sums(&out, &s, first)
+				for i, got := range out[:n] {
+					message[21] = byte(first + i + 1)
+					if want := siphash.Sum64(message, &key); got != want {
+						t.Fatalf("message %d of %d: %x, want %x", first+i, count, got, want)
+					}
+				}
+				seen += n
+			}
+			if seen != count {
+				t.Fatalf("%d sums of %d messages", seen, count)
 			}
 		}
 	}
@@ -47,20 +107,21 @@ func BenchmarkSipHash(b *testing.B) {
 	s := newSipState(key[:])
 	for _, n := range []int{22, 34} {
 		message := sequence(n)
-		words := appendSipWords(nil, message)
+		m := messages{width: sipWords(n)}
+		for range lanes {
+			m.add(message)
+		}
 		b.Run(fmt.Sprintf("library/%d", n), func(b *testing.B) {
 			for b.Loop() {
-				siphash.Sum64(message, &key)
+				for range lanes {
+					siphash.Sum64(message, &key)
+				}
 			}
 		})
-		b.Run(fmt.Sprintf("one/%d", n), func(b *testing.B) {
+		b.Run(fmt.Sprintf("lanes/%d", n), func(b *testing.B) {
+			var out [lanes]uint64
 			for b.Loop() {
-				s.sum(words)
-			}
-		})
-		b.Run(fmt.Sprintf("two/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				s.sum2(words, words)
+				m.sums(&out, &s, 0)
 			}
 		})
 	}

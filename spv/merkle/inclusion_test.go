@@ -198,6 +198,42 @@ func TestInclusionInnerNode(t *testing.T) {
 	}
 }
 
+// TestInclusionBelowTransaction carries CVE-2017-12842 out the other way: a transaction that nobody mined, below a mined one of 64 bytes that
+// is made of its id and another hash.
+func TestInclusionBelowTransaction(t *testing.T) {
+	block := madeBlock(2)
+	forged, other := bareTx(t, madeBlock(3).Transactions[2]), numbered(1)[0]
+	id := pow.DoubleSHA256(forged)
+	mined := pow.DoubleSHA256(append(id[:], other[:]...)) // as a transaction
+	coinbase := bareTx(t, block.Transactions[0])
+	root, _ := Root([]chainhash.Hash{pow.DoubleSHA256(coinbase), mined})
+	in := &Inclusion{Index: 2, Branch: Branch{other, pow.DoubleSHA256(coinbase)}, Coinbase: coinbase, CoinbaseBranch: Branch{mined}}
+	if in.Branch.Root(id, in.Index) != root || in.CoinbaseBranch.Root(pow.DoubleSHA256(coinbase), 0) != root {
+		t.Fatal("the forgery should fold")
+	}
+	if err := in.Verify(forged, root); refusal(err) != CheckDepth {
+		t.Errorf("the coinbase at its own depth: %v, want %s", err, CheckDepth)
+	}
+	in.CoinbaseBranch = append(in.CoinbaseBranch, other)
+	if err := in.Verify(forged, root); refusal(err) != CheckRoot {
+		t.Errorf("the coinbase at the forged depth: %v, want %s", err, CheckRoot)
+	}
+}
+
+// TestInclusionCoinbaseTwice: no block has its coinbase beside itself, at any height.
+func TestInclusionCoinbaseTwice(t *testing.T) {
+	coinbase := bareTx(t, madeBlock(1).Transactions[0])
+	id := pow.DoubleSHA256(coinbase)
+	b := Branch{id}
+	for range 3 {
+		in := &Inclusion{Branch: b, Coinbase: coinbase, CoinbaseBranch: b}
+		if err := in.VerifyCoinbase(coinbase, b.Root(id, 0)); refusal(err) != CheckDuplicate {
+			t.Errorf("%d times: %v, want %s", 1<<len(b), err, CheckDuplicate)
+		}
+		b = append(b, b.Root(id, 0))
+	}
+}
+
 // TestInclusionRepeatedTail proves a transaction at the position that CVE-2012-2459 adds.
 func TestInclusionRepeatedTail(t *testing.T) {
 	for _, c := range []struct{ n, repeat int }{{3, 1}, {5, 1}, {6, 2}, {11, 1}, {12, 4}} {

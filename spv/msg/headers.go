@@ -33,9 +33,9 @@ func ParseHeaders(b []byte, aux bool) (*Headers, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Headers{Headers: make([]spv.Sealed, count)}
+	m, room := &Headers{Headers: make([]spv.Sealed, count)}, spv.NewRoom()
 	for i := range m.Headers {
-		s, n, err := spv.ParseSealed(b[at:], aux)
+		s, n, err := room.ParseSealed(b[at:], aux)
 		if err != nil {
 			return nil, fmt.Errorf("headers: entry %d: %w", i, err)
 		}

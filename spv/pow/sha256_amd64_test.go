@@ -7,14 +7,18 @@ import (
 	"testing"
 )
 
-// TestWithoutSHA runs the comparisons again as on a processor without the SHA extensions.
-func TestWithoutSHA(t *testing.T) {
-	had := hasSHA
-	hasSHA = false
-	defer func() { hasSHA = had }()
-	t.Run("mixers", TestMixers)
-	t.Run("headers", TestHashHeaders)
-	t.Run("pairs", TestHashPairs)
+// TestWithoutExtensions runs the comparisons again as on processors that lack the SHA extensions, 16 lanes, or both.
+func TestWithoutExtensions(t *testing.T) {
+	sha, avx512 := hasSHA, hasAVX512
+	defer func() { hasSHA, hasAVX512 = sha, avx512 }()
+	for name, has := range map[string]struct{ sha, avx512 bool }{"none": {}, "sha": {sha: sha}, "avx512": {avx512: avx512}} {
+		hasSHA, hasAVX512 = has.sha, has.avx512
+		t.Run(name, func(t *testing.T) {
+			t.Run("mixers", TestMixers)
+			t.Run("headers", TestHashHeaders)
+			t.Run("pairs", TestHashPairs)
+		})
+	}
 }
 
 // TestCompress2 hashes messages of several blocks whose streams differ, in the two orders.

@@ -2,15 +2,16 @@ package pow
 
 import "github.com/btcsuite/btcd/chaincfg/chainhash"
 
-// hashHeaderPairs hashes headers two at a time and returns how many it has done: all but an odd last one, or none on a
-// processor without the SHA extensions.
+// hashHeaderPairs hashes headers 16 at a time and the rest two at a time and returns how many it has done: all but an odd
+// last one, or what the processor's extensions allow.
 func hashHeaderPairs(out []chainhash.Hash, headers []*[80]byte) int {
+	first := hashHeaders16(out, headers)
 	if !hasSHA {
-		return 0
+		return first
 	}
 	tails, digests := headerEnd, digestEnd
 	done := len(headers) &^ 1
-	for i := 0; i < done; i += 2 {
+	for i := first; i < done; i += 2 {
 		h, g := headers[i], headers[i+1]
 		states := shaStart
 		compress2(&states, (*[64]byte)(h[:]), (*[64]byte)(g[:]))
@@ -39,14 +40,16 @@ func hashNodes(both *[64]byte) (h chainhash.Hash) {
 	return h
 }
 
-// hashNodePairs hashes neighbours in a row of merkle nodes, two pairs at a time, and returns how many hashes it has made.
+// hashNodePairs hashes neighbours in a row of merkle nodes, 16 pairs at a time and then two, and returns how many hashes it
+// has made.
 func hashNodePairs(out, nodes []chainhash.Hash) int {
+	first := hashNodePairs16(out, nodes)
 	if !hasSHA {
-		return 0
+		return first
 	}
 	digests := digestEnd
 	done := len(nodes) / 2 &^ 1
-	for i := 0; i < done; i += 2 {
+	for i := first; i < done; i += 2 {
 		var both shaBlocks
 		for j := range both {
 			copy(both[j][:32], nodes[2*(i+j)][:])

@@ -32,7 +32,7 @@ func TestHashHeaders(t *testing.T) {
 
 func TestHashPairs(t *testing.T) {
 	var nodes []chainhash.Hash
-	for _, header := range randomHeaders(11, 41) {
+	for _, header := range randomHeaders(11, 75) {
 		nodes = append(nodes, chainhash.Hash(header[:32]))
 	}
 	for n := range len(nodes) + 1 {
@@ -80,7 +80,7 @@ func FuzzHashHeaders(f *testing.F) {
 	f.Add(make([]byte, 80), uint8(0))
 	f.Add(randomHeaders(12, 1)[0][:], uint8(5))
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
-		headers := make([]*[80]byte, n%9)
+		headers := make([]*[80]byte, n%35)
 		for i := range headers {
 			headers[i] = new([80]byte)
 			copy(headers[i][:], b)

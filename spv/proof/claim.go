@@ -11,7 +11,8 @@ import (
 // Link tells what ties a piece of a chain to the chain.
 type Link uint8
 
-// The links, the best last. OwnChain is the verifier's own validated headers.
+// The links, the best last. Genesis is the whole chain from there, with the minimum work of its rules; OwnChain is the verifier's own
+// validated headers, genesis aside.
 const (
 	Unlinked Link = iota
 	Genesis
@@ -53,7 +54,7 @@ const (
 	ClockOpen                            // no clock was given: headers may come from the future
 )
 
-const nothingTies = "Nothing in the file ties them to its genesis, to a checkpoint or to headers held here: judge by the work shown."
+const nothingTies = "Nothing ties them to a checkpoint, to headers held here or, with the least work of that chain, to its genesis: judge by the work shown."
 
 var assumptionTexts = [...]string{
 	NoBetterChain:  "No chain with more work exists that leaves the payment out.",

@@ -12,8 +12,10 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
@@ -62,7 +64,7 @@ func TestProve(t *testing.T) {
 // TestLinks: the more the verifier or the file knows, the less is assumed.
 func TestLinks(t *testing.T) {
 	w := theWorld()
-	whole := encode(t, w.pay(t, 5, 1, 3)) // from genesis up
+	whole := encode(t, w.pay(t, 1, 1, 3)) // on top of genesis
 	for _, c := range []struct {
 		name     string
 		file     []byte
@@ -72,10 +74,11 @@ func TestLinks(t *testing.T) {
 		left     []proof.Assumption
 	}{
 		{"from genesis", whole, nil, w.now, proof.Genesis, proof.Genesis, nil},
+		{"from genesis, but not right above it", encode(t, w.pay(t, 5, 1, 3)), nil, w.now, proof.Unlinked, proof.Genesis, []proof.Assumption{proof.ChainGiven}},
 		{"own headers", encode(t, w.pay(t, paidAt, 1, 1)), w.own, w.now, proof.OwnChain, proof.OwnChain, nil},
 		{"no clock", whole, nil, 0, proof.Genesis, proof.Genesis, []proof.Assumption{proof.ClockOpen}},
-		{"no L1 headers", encode(t, without(w.pay(t, 5, 1, 3))), nil, w.now, proof.Genesis, proof.Unlinked, []proof.Assumption{proof.L1Absent}},
-		{"fewer L1 headers", encode(t, shorter(w.pay(t, 5, 1, 3))), nil, w.now, proof.Genesis, proof.Unlinked,
+		{"no L1 headers", encode(t, without(w.pay(t, 1, 1, 3))), nil, w.now, proof.Genesis, proof.Unlinked, []proof.Assumption{proof.L1Absent}},
+		{"fewer L1 headers", encode(t, shorter(w.pay(t, 1, 1, 3))), nil, w.now, proof.Genesis, proof.Unlinked,
 			[]proof.Assumption{proof.L1Open, proof.L1Given, proof.ParentsOpen}},
 	} {
 		got, err := proof.Verify(c.file, w.set, c.own, c.now, nil)
@@ -85,6 +88,49 @@ func TestLinks(t *testing.T) {
 		}
 		left := got.Assumptions[2:]
 		if got.Linked != c.link || got.L1Linked != c.l1 || !slices.Equal(left, c.left) {
+			t.Errorf("%s: linked to %v and %v, assumes %v; want %v, %v, %v", c.name, got.Linked, got.L1Linked, left, c.link, c.l1, c.left)
+		}
+	}
+}
+
+// TestCheapGenesis: a few easy blocks on top of genesis, where the chain is known to have more work, are tied to it by nothing, and
+// neither are they because the verifier has genesis himself.
+func TestCheapGenesis(t *testing.T) {
+	w := theWorld()
+	file := encode(t, w.pay(t, 1, 1, 3))
+	onlyGenesis := func(chain string) proof.Chain {
+		p, err := w.set.Get(chain)
+		must(err)
+		return spv.NewTree(&p.Rules)
+	}
+	for _, c := range []struct {
+		name     string
+		minimum  bool
+		own      func(string) proof.Chain
+		link, l1 proof.Link
+		left     []proof.Assumption
+	}{
+		{"no minimum work", false, nil, proof.Genesis, proof.Genesis, nil},
+		{"with our own genesis", false, onlyGenesis, proof.Genesis, proof.Genesis, nil},
+		{"below the minimum work", true, nil, proof.Unlinked, proof.Unlinked, []proof.Assumption{proof.ChainGiven, proof.L1Given}},
+		{"below it, with our own genesis", true, onlyGenesis, proof.Unlinked, proof.Unlinked, []proof.Assumption{proof.ChainGiven, proof.L1Given}},
+		{"below it, with our own headers", true, w.own, proof.OwnChain, proof.OwnChain, nil},
+	} {
+		set, err := chains.Load(assets.Chains)
+		must(err)
+		for _, p := range []string{w.layer.Name, w.on.Name} {
+			if own, err := set.Get(p); err != nil {
+				t.Fatal(err)
+			} else if c.minimum {
+				own.MinimumWork.SetAllOne()
+			}
+		}
+		got, err := proof.Verify(file, set, c.own, w.now, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if left := got.Assumptions[2:]; got.Linked != c.link || got.L1Linked != c.l1 || !slices.Equal(left, c.left) {
 			t.Errorf("%s: linked to %v and %v, assumes %v; want %v, %v, %v", c.name, got.Linked, got.L1Linked, left, c.link, c.l1, c.left)
 		}
 	}

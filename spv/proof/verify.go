@@ -151,7 +151,11 @@ func (v *verifier) headers() error {
 	work := v.run.work(c.Block.Height)
 	c.Work = work.Dec()
 	v.passed(spv.CheckWork, "work or a merged-mining proof for each header", fmt.Sprintf("%d headers from %s up", len(c.Confirmations), c.Block))
-	if c.Linked, err = v.judge(v.run, c.Block.Height, DifficultyOpen); err != nil {
+	worked, err := v.below()
+	if err != nil {
+		return err
+	}
+	if c.Linked, err = v.judge(v.run, worked, c.Block.Height, DifficultyOpen); err != nil {
 		return err
 	}
 	if c.Linked == Unlinked {
@@ -160,21 +164,42 @@ func (v *verifier) headers() error {
 	return nil
 }
 
-// judge applies the rules that look at headers below, from a height upwards, and finds what ties the run to its chain.
-func (v *verifier) judge(r *run, from int32, open Assumption) (Link, error) {
+// below returns the height from which on the work of the run's headers is verified. Those below the payment's block carry their own, or
+// none that is in the file.
+func (v *verifier) below() (int32, error) {
+	height := v.p.Height + int32(v.p.Below)
+	if v.params.AuxPoW != nil {
+		return height, nil
+	}
+	for height--; height >= max(v.p.Height, 1); height-- {
+		if err := v.params.CheckWork(&v.p.Headers[height-v.p.Height], height, nil); err != nil {
+			return 0, at(height, err)
+		}
+	}
+	return v.p.Height, nil
+}
+
+// judge applies the rules that look at headers below to those whose work is verified, and finds what ties the run to its chain. Difficulties
+// that it cannot tell of headers from a height upwards are left to assume.
+func (v *verifier) judge(r *run, worked, from int32, open Assumption) (Link, error) {
 	if genesis := r.rules.Genesis.ID(); r.first == 0 && r.ids[0] != genesis {
 		return 0, refuse(CheckGenesis, genesis.String(), r.ids[0].String())
 	}
-	untold, err := r.checkContext(from, v.now)
+	untold, err := r.checkContext(worked, v.now)
 	if err != nil {
 		return 0, err
 	}
-	link, err := v.link(r)
+	untold = slices.DeleteFunc(untold, func(height int32) bool { return v.held(r.rules.Name, height) })
+	judged := worked
+	if n := len(untold); n > 0 { // with bits that nobody can tell, what follows may have any work
+		judged = untold[n-1] + 1
+	}
+	link, err := v.link(r, judged)
 	if err != nil {
 		return 0, err
 	}
 	const rule = "the bits that the rule gives for each header"
-	if untold = slices.DeleteFunc(untold, func(height int32) bool { return v.held(r.rules.Name, height) }); len(untold) > 0 {
+	if untold = slices.DeleteFunc(untold, func(height int32) bool { return height < from }); len(untold) > 0 {
 		v.assume(open)
 		v.rep.Skip(spv.CheckDifficulty, rule, fmt.Sprintf("%s: headers below %d of them are not in the file", r.rules.Name, len(untold)))
 	} else {
@@ -198,15 +223,17 @@ func (v *verifier) held(chain string, height int32) bool {
 	return ok
 }
 
-// link finds what ties a run to its chain. Of the verifier's own headers each that is at hand must agree. A run that begins with
-// genesis shows the chain whole; one that holds a checkpoint is of the chain from there on, and below.
-func (v *verifier) link(r *run) (Link, error) {
+// link finds what ties a run to its chain, of which the headers from a height upwards were judged. Of the verifier's own headers each that
+// is at hand must agree; genesis, which everybody has, ties nothing. A run that begins with genesis shows the chain whole, if it has the
+// work that the chain has at least: anybody can mine a few easy blocks on top of genesis. One that holds a checkpoint is of the chain from
+// there on, and below. What ties lies among the headers that were judged, or right below them: anybody can make up what is in between.
+func (v *verifier) link(r *run, judged int32) (Link, error) {
 	best := Unlinked
-	if r.first == 0 {
+	if work := r.work(0); r.first == 0 && judged <= 1 && !work.Lt(&r.rules.MinimumWork) {
 		best = Genesis
 	}
-	for _, c := range r.rules.Checkpoints { // checkContext has compared those in the run
-		if b, ok := r.block(c.Height); ok && b == c {
+	for _, c := range r.rules.Checkpoints { // checkContext has compared those that were judged
+		if b, ok := r.block(c.Height); ok && b == c && c.Height >= judged-1 {
 			best = Checkpoint
 		}
 	}
@@ -223,7 +250,9 @@ func (v *verifier) link(r *run) (Link, error) {
 		if ours != b {
 			return 0, refuse(CheckOwnChain, "block "+ours.String()+" of our best chain", b.Hash.String())
 		}
-		best = OwnChain
+		if height > 0 && height >= judged-1 {
+			best = OwnChain
+		}
 	}
 	return best, nil
 }
@@ -260,7 +289,7 @@ func (v *verifier) l1() error {
 	work := r.work(r.first)
 	c.L1Work = work.Dec()
 	v.passed(CheckL1, "work for each L1 header", fmt.Sprintf("%d headers, %s to %s", len(v.p.L1), c.L1From, c.L1To))
-	if c.L1Linked, err = v.judge(r, r.first, L1Open); err != nil {
+	if c.L1Linked, err = v.judge(r, r.first, r.first, L1Open); err != nil {
 		return err
 	}
 	if c.L1Linked == Unlinked {

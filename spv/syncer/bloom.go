@@ -33,7 +33,8 @@ const (
 // a peer can neither make a payment up nor spoil one. It can leave one out. Two peers
 // are asked for each block, and who left out a payment that the other told of is found out
 // by the block; one that comes later is asked for all blocks about which only one has
-// spoken. A payment that all of them leave out is not seen: nothing shows it.
+// spoken. A payment that all of them leave out is not seen before there are filters: those
+// are matched for the same blocks, before they take over.
 //
 // Each peer goes through the blocks in order from the first that is not looked through
 // on. It adds the outputs that match to its filter by itself, so that their spends match.
@@ -279,7 +280,7 @@ func (c *confidant) answered(now time.Time, p *peer) {
 	}
 }
 
-// bloomMatch has a block looked through that matches by some peer's word.
+// bloomMatch has a block looked through that matches by some peer's word, or by a filter.
 func (m *Machine) bloomMatch(height int32) {
 	s := m.scan
 	if s.bloom.hits[height] && height <= s.done.Height {

@@ -128,8 +128,8 @@ type (
 		TxID  spv.Hash
 		Peers int
 	}
-	// Missing names the block of the parent chain that a proof builds on and that is not
-	// known: either the parent chain is behind, or it was left by a reorganisation.
+	// Missing names a block of the parent chain that a proof builds on. The first of a step is not known: either the parent
+	// chain is behind, or the block was left by a reorganisation; those after it may be. It is told again while a peer waits.
 	Missing struct{ Parent spv.Hash }
 	// Stray answers a Seek. The header is the one asked for and is judged in no other way.
 	Stray struct{ Header spv.Header }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
+	"github.com/holiman/uint256"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -19,6 +20,9 @@ const (
 	quietTime = 10 * time.Minute
 	// maxStrange is how often a peer may announce headers that lead nowhere.
 	maxStrange = 10
+	// spare is how many blocks below our tip a branch may leave our best chain for its headers to be
+	// taken at once (as in Bitcoin Core, net_processing.cpp, GetAntiDoSWorkThreshold).
+	spare = 144
 )
 
 // arrival is the headers of one message.
@@ -89,7 +93,7 @@ func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
 // headers takes an answer or an announcement. The next question goes out before this
 // answer is judged, so that the peer's time and ours overlap.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
-	if m.stray(run) {
+	if m.stray(run) || p.unawaited(run) {
 		return
 	}
 	answer := !p.asked.IsZero()
@@ -101,16 +105,52 @@ func (m *Machine) headers(p *peer, run []spv.Sealed) {
 	p.queue = append(p.queue, arrival{run: run, answer: answer})
 	// A short answer is not the end of the chain: some nodes cut messages by size.
 	// Only an empty one, or one with nothing new, is.
-	if answer && len(run) > 0 && p.presync == nil && m.enough() && !short(run) {
+	if answer && len(run) > 0 && p.presync == nil && !short(run) && !m.poor(run) {
 		m.askAfter(p, []spv.Hash{run[len(run)-1].Header.ID()})
 	}
 	m.again = true
 }
 
-// enough tells that our best chain has the minimum work, so that no presync is due.
-func (m *Machine) enough() bool {
-	work := m.tree.Work()
-	return !work.Lt(&m.tree.Rules().MinimumWork)
+// unawaited tells that a message is not the answer that a presync waits for: a new block was announced meanwhile. It comes
+// again with the others.
+func (p *peer) unawaited(run []spv.Sealed) bool {
+	return p.presync != nil && len(p.queue) == 0 && len(run) > 0 && run[0].Header.Prev() != p.presync.Next()
+}
+
+// leastWork is the work that a branch must have before its headers take a place in memory: the
+// minimum, and what our best chain had spare blocks ago. Headers of less cost next to nothing
+// to make, on top of an old block as well as of genesis.
+func (m *Machine) leastWork() uint256.Int {
+	least := m.tree.Rules().MinimumWork
+	if b, ok := m.tree.Block(m.tree.Tip().Height - spare); ok {
+		if work, _ := m.tree.WorkAt(b.Hash); work.Gt(&least) {
+			return work
+		}
+	}
+	return least
+}
+
+// poor tells that the new headers of a run build on a branch without the least work, so that
+// they are for a presync. What they claim for themselves counts for nothing: bits cost nothing before
+// the rules have judged them, and the cheap headers below one that lies would be ours already.
+func (m *Machine) poor(run []spv.Sealed) bool {
+	if len(run) == 0 {
+		return false
+	}
+	work, ok := m.tree.WorkAt(run[0].Header.Prev())
+	if !ok {
+		return false // leads nowhere: for connect to say
+	}
+	least := m.leastWork()
+	for i := range run {
+		if !work.Lt(&least) {
+			return false
+		}
+		if work, ok = m.tree.WorkAt(run[i].Header.ID()); !ok {
+			return true
+		}
+	}
+	return false // nothing is new
 }
 
 // short tells that asking ahead is not worth it: the answer is likely the last.
@@ -135,7 +175,7 @@ func (m *Machine) judge() {
 	p := m.peers[i]
 	b := p.queue[0]
 	p.queue = p.queue[1:]
-	if p.presync != nil || m.needsPresync(b.run) {
+	if p.presync != nil || m.poor(b.run) {
 		m.feed(p, b.run)
 	} else {
 		m.connect(p, b)
@@ -145,25 +185,6 @@ func (m *Machine) judge() {
 	}
 }
 
-// needsPresync tells that we are below the minimum work, and that this run alone would
-// not lift us above it.
-func (m *Machine) needsPresync(run []spv.Sealed) bool {
-	if len(run) == 0 || m.enough() {
-		return false
-	}
-	claimed, ok := m.tree.WorkAt(run[0].Header.Prev())
-	if !ok {
-		return false // leads nowhere: for connect to say
-	}
-	for i := range run {
-		if target, ok := spv.ParseTarget(run[i].Header.Bits()); ok {
-			own := spv.WorkOf(&target)
-			claimed.Add(&claimed, &own)
-		}
-	}
-	return claimed.Lt(&m.tree.Rules().MinimumWork)
-}
-
 // feed gives a run to the peer's presync and connects what that releases.
 func (m *Machine) feed(p *peer, run []spv.Sealed) {
 	if p.presync == nil {
@@ -171,7 +192,7 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		if !ok {
 			return
 		}
-		p.presync = spv.NewPresync(start, m.tree.Rules().MinimumWork, m.salt, m.unix())
+		p.presync = spv.NewPresync(start, m.leastWork(), m.salt, m.unix())
 	}
 	released, err := p.presync.Feed(run, len(run) == 0, m.unix())
 	switch {
@@ -182,7 +203,8 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		m.wait(p, run, err)
 		return
 	case err != nil:
-		m.drop(p, err, dishonest(err))
+		var bad *spv.HeaderError // else it did not tell the same twice: its best chain may have moved meanwhile
+		m.drop(p, err, errors.As(err, &bad) && bad.Permanent())
 		return
 	}
 	if p.presync.Done() {
@@ -302,7 +324,7 @@ func dishonest(err error) bool {
 // wait keeps a peer whose headers cannot be judged before the parent chain has moved. The
 // other peers go on meanwhile, lest one that makes things up holds us still.
 func (m *Machine) wait(p *peer, run []spv.Sealed, why error) {
-	m.missing(run, why)
+	m.missing(p, run, why)
 	p.queue, p.presync, p.told, p.asked, p.pace = nil, nil, false, time.Time{}, pace{}
 	p.pending = true
 	m.next()

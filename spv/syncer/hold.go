@@ -5,10 +5,13 @@ import (
 	"github.com/layeredpow/lamina/spv/msg"
 )
 
-// maxHeld is how many headers are held back while more are coming: making something
-// durable costs the same for one message of headers as for several. It is below every
-// chain's window, so that what the tree has let go of is on disk.
-const maxHeld = 6000
+// maxHeld is how many headers are held back while more are coming, maxHeldProofs how many
+// with proofs, which are large: making something durable costs the same for one message of
+// headers as for several.
+const (
+	maxHeld       = 3 * msg.MaxHeaders
+	maxHeldProofs = 2 * msg.MaxHeaders
+)
 
 // store has a change of the best chain made durable, together with those that follow it
 // soon if headers are being fetched in bulk.
@@ -16,16 +19,24 @@ func (m *Machine) store(change spv.Change) {
 	if change.Undo == 0 && len(change.Headers) == 0 {
 		return
 	}
-	if change.Undo > 0 || change.Proofs != nil { // proofs are large
+	if change.Undo > 0 {
 		m.release()
 		m.emit(Store{Change: change, Claimed: m.claimed()})
 		return
 	}
-	if m.unstored.Headers == nil && len(change.Headers) == msg.MaxHeaders { // more will follow
-		m.unstored.Headers = make([]spv.Header, 0, maxHeld)
+	// What the tree has let go of must be on disk.
+	rules := m.tree.Rules()
+	most := int(min(maxHeld, rules.Lookback()+rules.ReorgLimit))
+	if change.Proofs != nil {
+		most = min(most, maxHeldProofs)
 	}
-	m.unstored.Headers, m.unstored.Tip = append(m.unstored.Headers, change.Headers...), change.Tip
-	if len(m.unstored.Headers) >= maxHeld {
+	held := &m.unstored
+	if held.Headers == nil && len(change.Headers) == msg.MaxHeaders { // more will follow
+		held.Headers = make([]spv.Header, 0, most)
+	}
+	held.Headers, held.Tip = append(held.Headers, change.Headers...), change.Tip
+	held.Proofs = append(held.Proofs, change.Proofs...)
+	if len(held.Headers) > most-msg.MaxHeaders {
 		m.release()
 	}
 }

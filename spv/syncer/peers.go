@@ -37,8 +37,10 @@ type peer struct {
 	shown   bool      // an answer since then held headers
 	probed  bool      // it was asked since then whether it has our tip
 	presync *spv.Presync
-	pending bool // its headers wait for the parent chain
-	pace    pace // in headers, while it is asked
+	pending bool       // its headers wait for the parent chain
+	lacks   []spv.Hash // blocks of that, of which some are not known
+	lacking time.Time  // when they were told of
+	pace    pace       // in headers, while it is asked
 
 	word word // what it says of filters
 }
@@ -125,6 +127,7 @@ func (m *Machine) tick() {
 			p.told = false
 		}
 	}
+	m.stillMissing()
 	m.next()
 	if m.scan != nil {
 		m.chooseSource()

@@ -204,8 +204,11 @@ func (m *Machine) match() {
 				hit = true // nobody can read it, though all agreed: the block tells
 			}
 		}
-		if hit && height > s.done.Height {
+		switch {
+		case hit && height > s.done.Height:
 			s.hit(height)
+		case hit && s.bloom != nil: // peers may have left out what it holds
+			m.bloomMatch(height)
 		}
 		if i < 0 {
 			s.matched = height

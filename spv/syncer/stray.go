@@ -3,6 +3,7 @@ package syncer
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/btcsuite/btcd/wire"
 
@@ -14,15 +15,56 @@ import (
 // as it has proofs for; each costs it the layer's work.
 const maxSought = 64
 
-// missing tells which block of the parent chain keeps a run from being judged.
-func (m *Machine) missing(run []spv.Sealed, why error) {
+const (
+	// MaxMissing is how many blocks one message may ask for: after a fork of the parent chain a whole stretch of proofs builds on
+	// blocks that lost, and to learn of them one at a time takes a round trip each.
+	MaxMissing = 32
+	// MissingAgain is how often what keeps a peer waiting is asked for again: a question or its answer may have been lost, and the
+	// parent chain may not move for a long time.
+	MissingAgain = 10 * time.Second
+)
+
+// Lacking returns the blocks of the parent chain that the proofs of a run build on, from the header on that was refused with
+// spv.ErrPending: the first is not known, the others may be. It returns at most MaxMissing.
+func Lacking(run []spv.Sealed, why error) (ids []spv.Hash) {
 	var held *spv.HeaderError
 	if !errors.As(why, &held) {
-		return
+		return nil
 	}
-	i := slices.IndexFunc(run, func(s spv.Sealed) bool { return s.Header.ID() == held.Block.Hash })
-	if i >= 0 && run[i].Aux != nil {
-		m.emit(Missing{Parent: run[i].Aux.Parent.Prev()})
+	first := slices.IndexFunc(run, func(s spv.Sealed) bool { return s.Header.ID() == held.Block.Hash })
+	if first < 0 {
+		return nil
+	}
+	for i := first; i < len(run) && len(ids) < MaxMissing; i++ {
+		if run[i].Aux == nil {
+			continue
+		}
+		if id := run[i].Aux.Parent.Prev(); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// missing tells what keeps a peer's run from being judged.
+func (m *Machine) missing(p *peer, run []spv.Sealed, why error) {
+	p.lacks = Lacking(run, why)
+	m.tellMissing(p)
+}
+
+func (m *Machine) tellMissing(p *peer) {
+	p.lacking = m.now
+	for _, id := range p.lacks {
+		m.emit(Missing{Parent: id})
+	}
+}
+
+// stillMissing tells again what peers wait for.
+func (m *Machine) stillMissing() {
+	for _, p := range m.peers {
+		if p.pending && m.now.Sub(p.lacking) >= MissingAgain {
+			m.tellMissing(p)
+		}
 	}
 }
 

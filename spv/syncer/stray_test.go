@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -57,9 +58,33 @@ func TestSeek(t *testing.T) {
 // TestMissing: a proof that cannot be judged tells which parent block it lacks.
 func TestMissing(t *testing.T) {
 	m := New(spv.NewTree(&spv.Rules{PowLimit: [4]uint64{1}, Genesis: spv.Header{72: 1, 75: 3}}), [16]byte{})
-	run := []spv.Sealed{{}, {Header: spv.Header{0: 1}, Aux: &spv.AuxPoW{Parent: spv.Header{4: 9}}}}
-	m.missing(run, &spv.HeaderError{Block: spv.Block{Hash: run[1].Header.ID()}, Err: spv.ErrPending})
-	if len(m.out) != 1 || m.out[0] != (Missing{Parent: spv.Hash{9}}) {
-		t.Fatalf("outputs %v, want the parent that is missing", m.out)
+	on := func(version, parent byte) spv.Sealed {
+		return spv.Sealed{Header: spv.Header{0: version}, Aux: &spv.AuxPoW{Parent: spv.Header{4: parent}}}
+	}
+	run := []spv.Sealed{{}, on(1, 9), on(2, 9), {}, on(3, 8)}
+	now := time.Unix(1_700_000_000, 0)
+	p := &peer{id: 1, pending: true, heard: now}
+	m.peers, m.now = []*peer{p}, now
+	m.missing(p, run, &spv.HeaderError{Block: spv.Block{Hash: run[1].Header.ID()}, Err: spv.ErrPending})
+	want := []Output{Missing{Parent: spv.Hash{9}}, Missing{Parent: spv.Hash{8}}}
+	if !slices.Equal(m.out, want) {
+		t.Fatalf("outputs %v, want the parents from the one that is missing on, each once", m.out)
+	}
+	if out := m.Step(now.Add(MissingAgain-1), Tick{}); len(out) != 0 {
+		t.Fatalf("outputs %v before it is time to tell again", out)
+	}
+	if out := m.Step(now.Add(MissingAgain), Tick{}); !slices.Equal(out, want) {
+		t.Fatalf("outputs %v, want the same again: what was asked may have been lost", out)
+	}
+	m.Step(now.Add(2*MissingAgain-1), ParentMoved{})
+	if out := m.Step(now.Add(2*MissingAgain), Tick{}); slices.ContainsFunc(out, func(o Output) bool { _, is := o.(Missing); return is }) {
+		t.Fatalf("outputs %v for a peer that waits no more", out)
+	}
+	for i := range byte(2 * MaxMissing) {
+		run = append(run, on(4, i+10))
+	}
+	m.out = nil
+	if m.missing(p, run, &spv.HeaderError{Block: spv.Block{Hash: run[1].Header.ID()}, Err: spv.ErrPending}); len(m.out) != MaxMissing {
+		t.Fatalf("%d outputs, want no more than %d", len(m.out), MaxMissing)
 	}
 }

@@ -123,11 +123,17 @@ func Fours(text string) string {
 	return b.String()
 }
 
+// satDecimals are those of the units whose hundred-millionth is known as a sat.
+const satDecimals = 8
+
 // rate writes a fee rate per virtual byte.
-func (x *Texts) rate(perThousand int64) string {
+func (x *Texts) rate(perThousand int64, u app.Unit) string {
 	text := strconv.FormatFloat(float64(perThousand)/1000, 'f', 2, 64)
 	text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	return x.t("{{.Rate}} base units per byte", words{"Rate": text})
+	if u.Decimals == satDecimals {
+		return text + "\u202fsat/vB"
+	}
+	return x.t("{{.Rate}} base units/vB", words{"Rate": text})
 }
 
 // when writes a time in the owner's zone, to the minute.
@@ -140,6 +146,12 @@ func (x *Texts) when(t time.Time) string {
 		zone = time.UTC
 	}
 	return t.In(zone).Format("2006-01-02 15:04")
+}
+
+// day writes the day of a time in the owner's zone.
+func (x *Texts) day(t time.Time) string {
+	day, _, _ := strings.Cut(x.when(t), " ")
+	return day
 }
 
 // span writes a stretch of seconds roughly: 40 s, 3 min, 2 h, 5 d.

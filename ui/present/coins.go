@@ -32,7 +32,7 @@ func (x *Texts) coinFacts(c *app.Coin) (facts []string) {
 		text string
 	}{
 		{c.Frozen, x.t("frozen")}, {c.WatchOnly, x.t("only watched")}, {c.Change, x.t("change")}, {c.Reused,
-			x.t("address used before")},
+			x.t("reused")},
 	}
 	for _, m := range marks {
 		if m.set {

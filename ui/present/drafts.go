@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/wallet/fee"
 )
 
 // Flow is a transaction as a picture: what goes in on the left, what comes out on the
@@ -103,13 +104,15 @@ func (x *Texts) few(all []Stream, u app.Unit) []Stream {
 // Cost says what a draft costs, for the lines below a form.
 func (x *Texts) Cost(d *app.Draft) []Row {
 	var s Section
-	s.add(x.t("Arrives"), x.Amount(d.Paid, d.Unit))
+	if d.Paid > 0 {
+		s.add(x.t("Arrives"), x.Amount(d.Paid, d.Unit))
+	}
 	fee := x.Amount(d.Fee, d.Unit)
 	if d.Paid > 0 {
 		fee = x.t("{{.Fee}}, {{.Share}} of the payment", words{"Fee": fee, "Share": share(d.Fee, d.Paid)})
 	}
 	s.add(x.t("Fee"), fee)
-	s.add(x.t("Fee rate"), x.t("{{.Rate}}, {{.Size}} virtual bytes", words{"Rate": x.rate(d.Rate), "Size": number(d.VSize)}))
+	s.add(x.t("Fee rate"), x.t("{{.Rate}}, {{.Size}} virtual bytes", words{"Rate": x.rate(d.Rate, d.Unit), "Size": number(d.VSize)}))
 	s.add(x.t("Coins spent"), number(len(d.Inputs)))
 	return s.Rows
 }
@@ -171,13 +174,30 @@ func (x *Texts) FeeRange(f *app.Fees, rate int64) (now, source string) {
 	case rate > f.Normal:
 		word = x.t("hasty")
 	}
-	now = x.t("{{.Rate}}, {{.Word}}", words{"Rate": x.rate(rate), "Word": word})
-	source = x.t("From {{.Low}} to {{.High}}, by {{.Source}}.", words{"Low": x.rate(f.Low), "High": x.rate(f.High),
-		"Source": f.Source})
+	now = x.t("{{.Rate}}, {{.Word}}", words{"Rate": x.rate(rate, f.Unit), "Word": word})
+	ends := words{"Low": x.rate(f.Low, f.Unit), "High": x.rate(f.High, f.Unit), "Source": x.feeSource(f)}
+	if source = x.t("From {{.Low}} to {{.High}}, by {{.Source}}.", ends); ends["Low"] == ends["High"] {
+		source = x.t("{{.Low}}, by {{.Source}}.", ends)
+	}
 	if !f.Measured {
 		source += " " + x.t("The network's demand is not known.")
 	}
 	return now, source
+}
+
+// feeSource says where a range of fee rates comes from.
+func (x *Texts) feeSource(f *app.Fees) string {
+	var parts []string
+	switch {
+	case f.Measured && strings.Contains(f.Source, fee.Parent.String()):
+		parts = append(parts, x.t("what {{.N}} merged-mining proofs tell", words{"N": number(f.Samples)}))
+	case f.Measured:
+		parts = append(parts, x.t("what {{.N}} blocks paid", words{"N": number(f.Samples)}))
+	}
+	if f.Peers > 0 {
+		parts = append(parts, x.t("what peers relay ({{.N}})", words{"N": number(f.Peers)}))
+	}
+	return strings.Join(append(parts, x.t("the chain's policy")), ", ")
 }
 
 // Recipient says what is known of an address that is to be paid.

@@ -207,7 +207,7 @@ func TestPaymentLine(t *testing.T) {
 	for _, test := range tests {
 		r := base
 		test.set(&r)
-		got := x.PaymentLine(&r, tst)
+		got := x.PaymentLine(&r, nil, tst)
 		if got.Who != test.who || plain(got.Amount) != test.amount || got.State != test.state || got.When != "2026-11-22 00:30" || got.In != (r.Amount > 0) {
 			t.Errorf("got %+v, want %q %q %q", got, test.who, test.amount, test.state)
 		}

@@ -13,11 +13,23 @@ type PaymentLine struct {
 	Who    string // label, else shortened address
 	When   string
 	State  string
+	Sure   float64 // confirmations, of those that are recommended: 0 to 1; negative: there is no recommendation
 }
 
-// PaymentLine writes a row of the history.
-func (x *Texts) PaymentLine(r *app.Row, u app.Unit) PaymentLine {
-	return PaymentLine{In: r.Amount > 0, Amount: x.signed(r.Amount, u), Who: x.who(r), When: x.when(r.Time), State: x.paymentState(r)}
+// PaymentLine writes a row of the history; the risk may be nil, which is: not known.
+func (x *Texts) PaymentLine(r *app.Row, risk *app.PaymentRisk, u app.Unit) PaymentLine {
+	line := PaymentLine{In: r.Amount > 0, Amount: x.signed(r.Amount, u), Who: x.who(r), When: x.when(r.Time), State: x.paymentState(r), Sure: -1}
+	if risk == nil || r.Status != "confirmed" {
+		return line
+	}
+	for _, w := range risk.Waits {
+		if w.Size == "normal" && w.Confirmations != nil && *w.Confirmations > 0 {
+			n := *w.Confirmations
+			line.Sure = min(1, float64(r.Depth)/float64(n))
+			line.State = x.t("{{.N}} of {{.Most}} recommended", words{"N": number(r.Depth), "Most": number(n)})
+		}
+	}
+	return line
 }
 
 // who names the other side: by label, else by address; a payment to ourselves has none.
@@ -58,8 +70,11 @@ func (x *Texts) paymentState(r *app.Row) string {
 	case "void":
 		return x.t("void: another took its coins")
 	}
-	if r.DoubleSpend {
+	switch {
+	case r.DoubleSpend:
 		return x.t("pending, and disputed by another payment")
+	case r.Ours && r.Replaceable:
+		return x.t("pending: no block took it yet, a higher fee may help")
 	}
 	return x.t("pending, in no block yet")
 }
@@ -86,7 +101,7 @@ func (x *Texts) Payment(t *app.Transaction) []Row {
 		s.add(x.t("Fee"), x.t("not known: the inputs are not ours"))
 	}
 	if t.Rate != nil {
-		s.add(x.t("Fee rate"), x.rate(*t.Rate))
+		s.add(x.t("Fee rate"), x.rate(*t.Rate, t.Unit))
 	}
 	for _, a := range t.Addresses {
 		s.Rows = append(s.Rows, Row{Label: x.t("Paid to"), Value: a, Mono: true})
@@ -112,7 +127,7 @@ func (x *Texts) Filters() []Option {
 
 // Notice is what the desktop is told of a payment.
 func (x *Texts) Notice(r *app.Row, u app.Unit, chain string) (title, text string) {
-	line := x.PaymentLine(r, u)
+	line := x.PaymentLine(r, nil, u)
 	title = x.t("Payment on {{.Chain}}", words{"Chain": chain})
 	return title, strings.Join([]string{line.Amount, line.Who, line.State}, ", ")
 }

@@ -47,7 +47,7 @@ func (x *Texts) PlanCost(p *app.Plan) []Row {
 	s.add(x.t("Transactions"), number(len(p.Steps)))
 	s.add(x.t("Cost now"), x.Amount(p.Cost, p.Unit))
 	s.add(x.t("Cost later, without it"), x.t("{{.Amount}}, at {{.Rate}}", words{"Amount": x.Amount(p.Later, p.Unit),
-		"Rate": x.rate(p.Future)}))
+		"Rate": x.rate(p.Future, p.Unit)}))
 	if p.Saving >= 0 {
 		s.add(x.t("Saved in the end"), x.Amount(p.Saving, p.Unit))
 	} else {

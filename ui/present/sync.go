@@ -43,6 +43,14 @@ func (x *Texts) SyncLine(s *app.ChainState) string {
 	return line + ". " + x.t("Peers: {{.N}}.", words{"N": s.Trust.Peers})
 }
 
+// Height says in few words how high a chain is.
+func (x *Texts) Height(s *app.ChainState) string {
+	if s.Trust.Tip.Height == 0 {
+		return x.t("no block known yet")
+	}
+	return x.t("Block {{.N}}", words{"N": number(s.Trust.Tip.Height)})
+}
+
 // stage says what is being done for a chain.
 func (x *Texts) stage(s *app.ChainState) string {
 	title := words{"Chain": s.Title}

@@ -30,7 +30,7 @@ func newSearch(coins []Coin, r Request, free []effective) *search {
 	}
 	for i := range coins {
 		if coins[i].Must {
-			e := r.effect(i, coins[i])
+			e := r.effect(i, coins[i].Value, r.fees(coins[i].Weight))
 			s.must = append(s.must, i)
 			s.target -= e.value
 			s.room -= e.weight
@@ -40,12 +40,23 @@ func newSearch(coins []Coin, r Request, free []effective) *search {
 	return s
 }
 
+// fees are what coins of one weight cost.
+type fees struct {
+	weight int64
+	own    int64 // now
+	waste  int64 // of spending one now instead of later
+}
+
+func (r *Request) fees(weight int64) fees {
+	own := feeOf(r.Rate, weight)
+	return fees{weight, own, own - feeOf(r.LongTerm, weight)}
+}
+
 // effect says what a coin brings to a request.
-func (r *Request) effect(index int, c Coin) effective {
-	own := feeOf(r.Rate, c.Weight)
-	e := effective{index: index, value: c.Value, weight: c.Weight, waste: own - feeOf(r.LongTerm, c.Weight)}
+func (r *Request) effect(index int, value int64, f fees) effective {
+	e := effective{index: index, value: value, weight: f.weight, waste: f.waste}
 	if !r.SubtractFee {
-		e.value -= own
+		e.value -= f.own
 	}
 	return e
 }
@@ -54,13 +65,20 @@ func (r *Request) effect(index int, c Coin) effective {
 // are worth no more than their own fee are left out.
 func ranked(coins []Coin, r Request) []effective {
 	free := make([]effective, 0, len(coins))
+	f := r.fees(0)
 	for i := range coins {
-		if c := coins[i]; !c.Must && c.Value > feeOf(r.Rate, c.Weight) {
-			free = append(free, r.effect(i, c))
+		c := &coins[i]
+		if c.Must {
+			continue
+		}
+		if c.Weight != f.weight { // nearly all coins have one of few weights
+			f = r.fees(c.Weight)
+		}
+		if c.Value > f.own {
+			free = append(free, r.effect(i, c.Value, f))
 		}
 	}
-	slices.SortFunc(free, byValue)
-	return free
+	return sorted(free)
 }
 
 // within returns those of a pool of classes, in the same order.
@@ -158,12 +176,12 @@ func (s *search) result(name string, picked []int) (Result, bool) {
 // slack is the most that is left to the fee: more is worth a change output.
 func (s *search) slack() int64 { return max(s.cost, s.req.MinChange+s.make-1) }
 
-// maxTries bounds branch and bound; it visits so many nodes at most.
+// maxTries bounds branch and bound; it looks at so many coins at most.
 const maxTries = 100_000
 
 // branchAndBound looks for the coins of least waste whose sum needs no change: at least
 // the target, and not more than the cost of change above it. It is exact on sets that
-// maxTries nodes cover.
+// maxTries cover.
 func (s *search) branchAndBound() (best []int, ok bool) {
 	rest := make([]int64, len(s.free)+1) // sums of all coins from one on
 	for i := len(s.free) - 1; i >= 0; i-- {
@@ -173,25 +191,29 @@ func (s *search) branchAndBound() (best []int, ok bool) {
 	var path []int
 	var sum, weight, waste, least int64
 	next, dearer := 0, s.req.Rate >= s.req.LongTerm
-	for range maxTries {
-		dead := sum > high || weight > s.room || addTo(sum, rest[next]) < s.target || ok && dearer && waste > least
+	for tries := 0; tries < maxTries; tries++ {
+		// Where spending now costs more than later, no further coin makes up for waste.
+		dead := weight > s.room || addTo(sum, rest[next]) < s.target || ok && dearer && waste >= least
 		if !dead && sum >= s.target {
 			if w := waste + sum - s.target; !ok || w < least {
 				best, least, ok = slices.Clone(path), w, true
 			}
 			dead = dearer // where spending now saves fees, one more coin may be better still
 		}
-		if !dead && next < len(s.free) {
-			c := &s.free[next]
-			next++
-			// Of equal coins in a row the first ones are taken: leaving one out and taking the
-			// next gives nothing new.
-			if at := next - 1; at == 0 || len(path) > 0 && path[len(path)-1] == at-1 ||
-				c.value != s.free[at-1].value || c.weight != s.free[at-1].weight {
-				path = append(path, at)
-				sum, weight, waste = sum+c.value, weight+c.weight, waste+c.waste
+		if !dead {
+			at, looks := s.fitting(next, high-sum)
+			tries += looks
+			if dead = at == len(s.free); !dead {
+				next = at + 1
+				// Of equal coins in a row the first ones are taken: leaving one out and taking the
+				// next gives nothing new.
+				if c := &s.free[at]; at == 0 || len(path) > 0 && path[len(path)-1] == at-1 ||
+					c.value != s.free[at-1].value || c.weight != s.free[at-1].weight {
+					path = append(path, at)
+					sum, weight, waste = sum+c.value, weight+c.weight, waste+c.waste
+				}
+				continue
 			}
-			continue
 		}
 		if len(path) == 0 {
 			return best, ok
@@ -205,14 +227,42 @@ func (s *search) branchAndBound() (best []int, ok bool) {
 	return best, ok
 }
 
+// fitting returns the first coin from one on that brings no more than most, the number of
+// coins if none does, and how many it looked at besides.
+func (s *search) fitting(from int, most int64) (at, looks int) {
+	if from == len(s.free) || s.free[from].value <= most {
+		return from, 0
+	}
+	low, step := from, 1 // the one at low brings too much
+	for ; low+step < len(s.free) && s.free[low+step].value > most; looks++ {
+		low, step = low+step, 2*step
+	}
+	high := min(low+step, len(s.free))
+	for ; high-low > 1; looks++ {
+		if middle := (low + high) / 2; s.free[middle].value > most {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high, looks
+}
+
 // randomDraw takes coins in random order until they suffice with a change output. Where
 // they get too heavy, the one that brings least makes room.
 func (s *search) randomDraw(rng *rand.Rand) (picked []int, ok bool) {
 	want := addTo(s.target, s.slack()+1)
 	room := s.room - s.req.ChangeWeight
+	order := make([]int, len(s.free)) // drawn up to n, the others behind
+	for i := range order {
+		order[i] = i
+	}
 	var drawn leastFirst
 	var sum, weight int64
-	for _, i := range rng.Perm(len(s.free)) {
+	for n := range order {
+		other := n + rng.IntN(len(order)-n)
+		order[n], order[other] = order[other], order[n]
+		i := order[n]
 		heap.Push(&drawn, i)
 		sum, weight = addTo(sum, s.free[i].value), weight+s.free[i].weight
 		for weight > room && len(drawn) > 0 {

@@ -1,7 +1,6 @@
 package selection
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/bits"
@@ -211,20 +210,4 @@ func feeOf(rate fee.Rate, weight int64) int64 {
 	}
 	q, _ := bits.Div64(hi, lo, 4000)
 	return int64(min(q, math.MaxInt64/4))
-}
-
-// effective sorts coins by what they bring after their own fee, largest first. Coins
-// that bring nothing are left out.
-type effective struct {
-	index  int
-	value  int64 // effective
-	weight int64
-	waste  int64 // of spending it now instead of later
-}
-
-func byValue(a, b effective) int {
-	if c := cmp.Compare(b.value, a.value); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.index, b.index)
 }

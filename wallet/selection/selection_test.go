@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -169,6 +170,37 @@ func TestApart(t *testing.T) {
 	}
 	if done < 300 {
 		t.Errorf("%d choices, too few to tell", done)
+	}
+}
+
+// TestSorted holds the order of coins, and the search in it, against the plain ways.
+func TestSorted(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for _, n := range []int{0, 1, 2, 300, digits/4 - 1, digits / 4, 5000} {
+		for _, most := range []int64{1, 50, 1 << 12, 1<<24 - 1, math.MaxInt64} {
+			list := make([]effective, n)
+			for i := range list {
+				list[i] = effective{index: i, value: 1 + rng.Int64N(most), weight: rng.Int64N(9), waste: rng.Int64N(9)}
+			}
+			want := slices.Clone(list)
+			slices.SortStableFunc(want, func(a, b effective) int { return cmp.Compare(b.value, a.value) })
+			got := sorted(list)
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d: %d values up to %d are out of order", seed, n, most)
+			}
+			s := &search{free: got}
+			for range 50 {
+				from, limit := rng.IntN(n+1), rng.Int64N(most)
+				first := from
+				for first < n && got[first].value > limit {
+					first++
+				}
+				if at, looks := s.fitting(from, limit); at != first || looks > 40 {
+					t.Fatalf("seed %d: first of %d from %d up to %d: %d after %d looks, want %d", seed, n, from, limit, at, looks, first)
+				}
+			}
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ type watched struct {
 	layer      spv.Hash
 	terms      peg.Terms
 	refundable bool
+	derived    bool // Watch looks for it, with or without a record
 }
 
 // claimSize is about what a claim takes, in virtual bytes: small L1 transaction, small coinbase, branches of 12 hashes.
@@ -88,13 +89,19 @@ func (b *Book) watch(c, l1 *followed, t peg.Terms, refunds *keystore.Public) (fr
 		scripts = append(scripts, form.PkScript)
 	}
 	for i, s := range scripts {
-		on := scriptOn{l1.Params.NetID(), string(s)}
-		if _, ok := b.vaults[on]; !ok {
-			b.vaults[on] = watched{c.Params.NetID(), t, i == 1}
+		if b.lookFor(scriptOn{l1.Params.NetID(), string(s)}, watched{c.Params.NetID(), t, i == 1, true}) {
 			fresh = append(fresh, s)
 		}
 	}
 	return fresh, nil
+}
+
+// lookFor looks for a script on L1, and tells whether it did not before.
+func (b *Book) lookFor(on scriptOn, w watched) (fresh bool) {
+	old, ok := b.vaults[on]
+	w.derived = w.derived || old.derived
+	b.vaults[on] = w
+	return !ok
 }
 
 // NewDeposit plans a deposit of an amount in L1 satoshis to a layer, that pays a script of its wallet; maxFee is one of
@@ -158,9 +165,38 @@ func (b *Book) keep(d Deposit, l1 *followed, script []byte) error {
 	}
 	on := scriptOn{l1.Params.NetID(), string(script)}
 	b.deposits[on] = &d
-	b.vaults[on] = watched{d.Layer, d.Terms, d.Back != nil}
+	b.lookFor(on, watched{layer: d.Layer, terms: d.Terms, refundable: d.Back != nil})
 	return nil
 }
+
+// stepForget takes the records of deposits off the disk that were planned and never paid. What Watch does not find again is
+// kept: so no money is ever out of sight, whenever it is sent.
+func (b *Book) stepForget(Keys) ([]Broadcast, error) {
+	var records []wallet.Record
+	var gone []scriptOn
+	for on, d := range b.deposits {
+		l1, ok := b.chains[on.chain]
+		if !ok || d.Amount == 0 || len(b.paid[on]) > 0 || !b.vaults[on].derived || !d.overdue(l1) {
+			continue
+		}
+		r := record(d, keyDeposit, d.Layer[:], []byte(on.script))
+		r.Value = nil
+		records, gone = append(records, r), append(gone, on)
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	if err := b.log.Write(records); err != nil {
+		return nil, err
+	}
+	for _, on := range gone {
+		delete(b.deposits, on)
+	}
+	return nil, nil
+}
+
+// overdue tells that a deposit should have been seen long ago.
+func (d *Deposit) overdue(l1 *followed) bool { return l1.tip.Height-d.Height > TermSlack }
 
 func (b *Book) readDeposit(key, value []byte) error {
 	if len(key) <= 32 {
@@ -189,7 +225,7 @@ func (b *Book) readDeposit(key, value []byte) error {
 	}
 	on := scriptOn{c.Clock.NetID(), string(script)}
 	b.deposits[on] = d
-	b.vaults[on] = watched{d.Layer, d.Terms, d.Back != nil}
+	b.lookFor(on, watched{layer: d.Layer, terms: d.Terms, refundable: d.Back != nil})
 	if d.Back == nil {
 		return nil
 	}
@@ -198,7 +234,15 @@ func (b *Book) readDeposit(key, value []byte) error {
 			return err
 		}
 	}
-	_, err = b.watch(c, b.chains[c.Clock.NetID()], d.Terms, nil) // where the settlers will move it
+	return b.lookForSwept(c, d.Terms)
+}
+
+// lookForSwept looks for the vault that settlers move a refundable deposit to.
+func (b *Book) lookForSwept(c *followed, t peg.Terms) error {
+	vault, err := t.Vault(c.Params)
+	if err == nil {
+		b.lookFor(scriptOn{c.Clock.NetID(), string(vault.PkScript)}, watched{layer: c.Params.NetID(), terms: t})
+	}
 	return err
 }
 
@@ -237,7 +281,8 @@ type DepositState struct {
 }
 
 // Deposits returns where the deposits to a layer stand, those that were found included, in a fixed order. One that was
-// planned and is not seen TermSlack blocks later is left out; should it be paid after all, it is there again.
+// planned and is not seen TermSlack blocks later is left out, and Step takes its record away; should it be paid after all,
+// it is there again.
 func (b *Book) Deposits(layer spv.Hash) (out []DepositState, err error) {
 	c, l1, err := b.pegged(layer)
 	if err != nil {
@@ -255,7 +300,7 @@ func (b *Book) Deposits(layer spv.Hash) (out []DepositState, err error) {
 		for _, r := range b.paid[on] {
 			out = append(out, b.stateOf(c, l1, d, r, w.refundable))
 		}
-		if n == len(out) && d.Amount > 0 && l1.tip.Height-d.Height <= TermSlack {
+		if n == len(out) && d.Amount > 0 && !d.overdue(l1) {
 			out = append(out, DepositState{Deposit: d, Script: []byte(on.script), Phase: Planned})
 		}
 	}

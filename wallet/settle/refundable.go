@@ -118,13 +118,12 @@ func (b *Book) NewRefundable(layer spv.Hash, script []byte, maxFee uint64, amoun
 	if err := b.keep(d, l1, form.PkScript); err != nil {
 		return fail(err)
 	}
-	_, err = b.watch(c, l1, d.Terms, nil)
-	return d, wallet.Recipient{Script: form.PkScript, Amount: amount}, err
+	return d, wallet.Recipient{Script: form.PkScript, Amount: amount}, b.lookForSwept(c, d.Terms)
 }
 
 // FundRefundable takes the signed transaction that pays a refundable deposit and returns the refunds of it, signed and run,
-// from the lowest fee rate up: to be kept elsewhere too. What the settlers are asked with (Asks) is signed with them. They are on disk when it returns; before that the transaction
-// must not be committed.
+// from the lowest fee rate up: to be kept elsewhere too. What the settlers are asked with (Asks) is signed with them. They are
+// on disk when it returns; before that the transaction must not be committed.
 func (b *Book) FundRefundable(layer spv.Hash, tx *wire.MsgTx, keys Keys) ([]Rated, error) {
 	c, l1, err := b.pegged(layer)
 	if err != nil {
@@ -233,11 +232,16 @@ func pick(of []Rated, rate fee.Rate) (*wire.MsgTx, error) {
 	return parseTx(of[len(of)-1].Raw)
 }
 
-// Refunds returns the refunds of all refundable deposits that were ever planned, by the script on the L1 that they pay.
+// Refunds returns the signed refunds of refundable deposits, by the script on the L1 that they pay: of all such scripts that
+// are looked for. Where there are none the script must not be paid.
 func (b *Book) Refunds(l1 spv.Hash) map[string][]Rated {
 	out := map[string][]Rated{}
-	for on, d := range b.deposits {
-		if on.chain == l1 && d.Back != nil {
+	for on, w := range b.vaults {
+		if on.chain != l1 || !w.refundable {
+			continue
+		}
+		out[on.script] = nil
+		if d := b.deposits[on]; d != nil && d.Back != nil {
 			out[on.script] = d.Back.Refunds
 		}
 	}
@@ -263,6 +267,9 @@ func (b *Book) waiting(c, l1 *followed, s *DepositState) {
 		s.Phase = RefundDue
 	default:
 		s.Phase = Waiting
+	}
+	if s.Back == nil && (s.Phase == Waiting || s.Phase == RefundDue) {
+		s.Why = "found from the seed: its refund, and what its settlers are asked with, are to be signed with the keys"
 	}
 }
 
@@ -298,7 +305,8 @@ func (b *Book) stepRefundables(Keys) (out []Broadcast, err error) {
 	return out, errors.Join(errs...)
 }
 
-// TakeBack signs, durably, the refunds of a refundable deposit that was found from the seed, to a script on L1.
+// TakeBack signs, durably, the refunds of a refundable deposit that was found from the seed, to a script on L1; and what its
+// settlers are asked with, if enough is left of it for them to sweep.
 func (b *Book) TakeBack(s DepositState, back []byte, keys Keys) error {
 	c, l1, err := b.pegged(s.Layer)
 	if err != nil {
@@ -314,6 +322,12 @@ func (b *Book) TakeBack(s DepositState, back []byte, keys Keys) error {
 		return errors.Join(err, fmt.Errorf("deposit %s: not refundable with these keys", s.Outpoint))
 	}
 	if d.Back.Refunds, err = b.signBack(c, l1, &d, s.Outpoint, s.Value, keys); err != nil {
+		return err
+	}
+	if d.Back.Asks, err = signAsks(c, l1, &d, s.Outpoint, s.Value, keys); err != nil && !errors.Is(err, errSweepFee) {
+		return err
+	}
+	if err := b.lookForSwept(c, d.Terms); err != nil {
 		return err
 	}
 	return b.keep(d, l1, s.Script)

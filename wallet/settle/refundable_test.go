@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -234,15 +235,16 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// TestPlannedForgotten: a deposit that was planned and never paid is shown for as long as it could be, and again when it
-// is paid after all. Its refunds are known all the time.
+// TestPlannedForgotten: a deposit that was planned and never paid is shown for as long as it could be; then its record leaves
+// the disk, and it is there again when it is paid after all. The script of a refundable one is guarded all the time.
 func TestPlannedForgotten(t *testing.T) {
 	w := newPegWorld(t, "dev-native", 11, 0)
 	_, to, err := w.p.b.NewDeposit(w.id, script(2), MaxFees(w.layer.p)[0], 90_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.p.b.NewRefundable(w.id, script(3), MaxFees(w.layer.p)[0], 90_000, script(40), w.p.keys); err != nil {
+	_, back, err := w.p.b.NewRefundable(w.id, script(3), MaxFees(w.layer.p)[0], 90_000, script(40), w.p.keys)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for range TermSlack {
@@ -252,17 +254,89 @@ func TestPlannedForgotten(t *testing.T) {
 	if s := w.states(t); len(s) != 2 || s[0].Phase != Planned || s[1].Phase != Planned {
 		t.Fatalf("%+v", s)
 	}
+	records := func() (n int) {
+		t.Helper()
+		if err := w.p.log.Load(func(key, _ []byte) error { n += b2i(key[0] == keyDeposit); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	w.p.step()
+	if n := records(); n != 2 {
+		t.Fatalf("%d records while they may still be paid, want 2", n)
+	}
 	w.l1.mine(true)
 	w.p.sync()
+	watch := w.p.watch
+	w.p.watch = nil // nothing is derived: without a record they would be out of sight
 	w.p.open()
-	if s := w.states(t); len(s) != 0 || len(w.p.b.Refunds(w.l1.p.NetID())) != 1 {
-		t.Fatalf("%+v", s)
+	w.p.step()
+	if n := records(); n != 2 {
+		t.Fatalf("%d records of what nothing else looks for, want 2", n)
+	}
+	w.p.watch = watch
+	w.p.open()
+	w.p.step()
+	if n := records(); n != 0 {
+		t.Fatalf("%d records of plans that came to nothing", n)
+	}
+	for range 2 {
+		refunds, guarded := w.p.b.Refunds(w.l1.p.NetID())[string(back.Script)]
+		if s := w.states(t); len(s) != 0 || !guarded || len(refunds) != 0 {
+			t.Fatalf("%+v, guarded %v, %d refunds", s, guarded, len(refunds))
+		}
+		w.p.open()
 	}
 	w.l1.send(w.l1.pay(wire.NewTxOut(1, script(99)), wire.NewTxOut(to.Amount, to.Script)))
 	w.l1.mine(true)
 	w.p.sync()
 	if s := w.states(t); len(s) != 1 || s[0].Phase != Buried {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestAsksFromSeed: a refundable deposit that was found from the seed says that it wants the keys, and once it has them its
+// settlers are asked to sweep it as if nothing had been lost; unless it is too small for that.
+func TestAsksFromSeed(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 13, 0)
+	_, tx := w.refundable(t, 2)
+	above, err := w.p.keys.Public(RefundPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := refundable(w.layer.p, &peg.Terms{MaxFee: MaxFees(w.layer.p)[0], Script: script(3)}, above)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.l1.send(w.l1.pay(wire.NewTxOut(1, script(99)), wire.NewTxOut(w.layer.p.Peg.MinDeposit, small.PkScript)))
+	w.l1.mine(true)
+	w.p.lose()
+	w.p.sync()
+	found := w.states(t)
+	if len(found) != 2 {
+		t.Fatalf("found %+v", found)
+	}
+	for _, s := range found {
+		if s.Phase != Waiting || !strings.Contains(s.Why, "with the keys") {
+			t.Errorf("found: %+v", s)
+		}
+		if err := w.p.b.TakeBack(s, script(40), w.p.keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.p.open()
+	asks, err := w.p.b.Asks()
+	if err != nil || len(asks) != 1 || asks[0].Outpoint.Hash != tx.TxHash() || asks[0].CheckSignature() != nil {
+		t.Fatalf("asks %+v, %v", asks, err)
+	}
+	b, err := asks[0].Sweep(w.layer.p, w.l1.p, 90_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range w.states(t) {
+		if s.Why != "" || len(s.Back.Refunds) == 0 || s.Value == 90_000 && string(b.Spends[0].Vault.PkScript) != string(s.Script) {
+			t.Errorf("taken up: %+v", s)
+		}
 	}
 }
 

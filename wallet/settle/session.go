@@ -208,7 +208,7 @@ func (b *Book) sight(s *session) (*Sight, error) {
 		return nil, err
 	}
 	v := &Sight{Terms: s.terms, Role: s.role(), First: b.standing(first), Second: b.standing(second), Signed: s.Funding != nil,
-		Canceled: s.Canceled, Shown: s.Redeem != nil}
+		Canceled: s.Canceled, Restored: s.Restored, Shown: s.Redeem != nil}
 	if v.Leg1, _, err = b.held(s, &s.terms.First); err != nil {
 		return nil, err
 	}

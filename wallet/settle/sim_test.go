@@ -272,6 +272,7 @@ type crashLog struct {
 	odds  int // one write in so many; 0: none
 	dead  bool
 	count int
+	fate  *fate // nil: none
 }
 
 var errCrash = errors.New("crash")
@@ -281,6 +282,18 @@ func (l *crashLog) Write(r []wallet.Record) error {
 		return errCrash
 	}
 	l.count++
+	if l.fate.strikes(r) {
+		l.dead = true
+		switch l.fate.how {
+		case afterWrite:
+			if err := l.Memory.Write(r); err != nil {
+				return err
+			}
+		case withAll:
+			l.Memory = wallet.Memory{}
+		}
+		return errCrash
+	}
 	if l.odds > 0 && l.rng.IntN(l.odds) == 0 {
 		l.dead = true
 		if l.rng.IntN(2) == 0 {

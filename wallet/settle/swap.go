@@ -24,6 +24,7 @@ type session struct {
 	Redeem   *Rated     `json:"redeem,omitempty"`   // the newest; it holds the secret, so from now on that counts as known
 	Secret   *swapBytes `json:"secret,omitempty"`   // if it was seen or given; never our own before Redeem
 	Canceled bool       `json:"canceled,omitempty"` // it shall not be funded
+	Restored bool       `json:"restored,omitempty"` // from its texts: whether it was funded is not known but from the chains
 
 	offer *swap.Offer
 	terms *swap.Terms // nil without an answer
@@ -210,7 +211,7 @@ func (b *Book) Restore(offer, answer string, to Scripts, keys Keys) (number uint
 	}
 	// It may have been funded: not a second time.
 	s := &session{Number: b.nextSwap(), Index: index, Maker: maker, Offer: offer, Answer: answer, Scripts: to, Canceled: true,
-		offer: o, terms: &terms}
+		Restored: true, offer: o, terms: &terms}
 	if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
 		return 0, err
 	}

@@ -80,7 +80,14 @@ func (w *swapWorld) agree(r SwapRequest) {
 	a, b := w.parties[0], w.parties[1]
 	a.try(func() (err error) { _, w.offer, err = a.b.Offer(r, a.keys); return err })
 	w.settle(a)
-	b.try(func() (err error) { _, w.answer, err = b.b.Take(w.offer, nil, w.scripts[1], b.keys); return err })
+	b.try(func() (err error) {
+		if all := b.b.Swaps(); len(all) > 0 { // it was written down before the end
+			w.answer = all[len(all)-1].Answer
+			return nil
+		}
+		_, w.answer, err = b.b.Take(w.offer, nil, w.scripts[1], b.keys)
+		return err
+	})
 	w.settle(b)
 	a.try(func() error { return a.b.Accept(w.number(a), w.answer, a.keys) })
 }
@@ -130,9 +137,13 @@ func (w *swapWorld) act(p *party) {
 				return nil
 			}
 			crashed = true
+			if err != nil && strings.Contains(err.Error(), "from its texts") {
+				tx = nil // it was lost with all else
+				return nil
+			}
 			return err
 		})
-		if w.rng.IntN(3) > 0 { // else it is killed before its wallet hears of it: the book sends it
+		if tx != nil && w.rng.IntN(3) > 0 { // else it is killed before its wallet hears of it: the book sends it
 			w.pending[on] = append(w.pending[on], tx)
 		}
 	}

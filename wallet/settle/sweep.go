@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,9 @@ func sweepable(c, l1 *followed, d *Deposit) error {
 	return err
 }
 
+// errSweepFee says that a deposit is too small to be swept.
+var errSweepFee = errors.New("too little for a sweep")
+
 // sweepFees returns what sweeps may cost, satoshis: at the rate of now, four times each before it, up to the stressed
 // one, as far as a deposit of value bears it. Each is twice the one before it at least, or settlers would not sign again.
 func sweepFees(c, l1 *followed, d *Deposit, ask *peg.SweepAsk, value int64) (fees []int64, err error) {
@@ -30,7 +34,7 @@ func sweepFees(c, l1 *followed, d *Deposit, ask *peg.SweepAsk, value int64) (fee
 	probe.Fee = value - c.Params.Peg.MinDeposit
 	b, err := probe.Sweep(c.Params, l1.Params, value)
 	if err != nil {
-		return nil, fmt.Errorf("refundable deposit: %w", err)
+		return nil, fmt.Errorf("refundable deposit: %w: %w", errSweepFee, err)
 	}
 	for _, rate := range rates(l1) {
 		fee := rate.OfVirtual(b.VSize)
@@ -43,8 +47,8 @@ func sweepFees(c, l1 *followed, d *Deposit, ask *peg.SweepAsk, value int64) (fee
 		}
 	}
 	if len(fees) == 0 {
-		return nil, fmt.Errorf("refundable deposit %d sat: less a sweep's fee of %d and the claim's it is below the least of %d", value,
-			rates(l1)[0].OfVirtual(b.VSize), c.Params.Peg.MinDeposit)
+		return nil, fmt.Errorf("refundable deposit %d sat: %w: less its fee of %d and the claim's it is below the least of %d", value,
+			errSweepFee, rates(l1)[0].OfVirtual(b.VSize), c.Params.Peg.MinDeposit)
 	}
 	return fees, nil
 }

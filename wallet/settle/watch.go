@@ -28,6 +28,7 @@ type Sight struct {
 
 	Signed   bool // we signed a funding transaction, and have its refunds
 	Canceled bool // we must not fund
+	Restored bool // because it was taken up from its texts, and may have been funded before
 	Secret   bool // we have it
 	Shown    bool // it has left us or another: it is as good as public
 }
@@ -161,6 +162,9 @@ func (s *Sight) fund(own Held) Decision {
 	}
 	if s.Signed && own.Ripe {
 		return Decision{Move: Rest, Why: "our leg never came; if it still does it is taken back"}
+	}
+	if s.Restored && !s.Signed {
+		return Decision{Move: Rest, Why: "taken up from its texts: our leg is not seen, and may be on its way, so it is not paid again"}
 	}
 	if s.Canceled && !s.Signed {
 		return Decision{Move: Rest, Why: "canceled"}

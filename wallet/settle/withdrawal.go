@@ -90,6 +90,30 @@ func (b *Book) Burn(layer spv.Hash, tx *wire.MsgTx) error {
 	return nil
 }
 
+// DropUnsent forgets, durably, withdrawals whose transactions nobody was ever told of: the program ended after Burn and before
+// its wallet kept them. The caller has passed all transactions that its wallet sends to Unconfirmed. One that is in the layer
+// after all is found there as one that was lost.
+func (b *Book) DropUnsent(layer spv.Hash) error {
+	var records []wallet.Record
+	var gone []place
+	for at := range b.burns {
+		if at.chain == layer && b.seen[at] == nil {
+			gone = append(gone, at)
+			records = append(records, wallet.Record{Key: slices.Concat([]byte{keyBurn}, layer[:], at.tx[:])})
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := b.log.Write(records); err != nil {
+		return err
+	}
+	for _, at := range gone {
+		delete(b.burns, at)
+	}
+	return nil
+}
+
 // Burned tells whether a transaction of a layer was written down by Burn.
 func (b *Book) Burned(layer, id spv.Hash) bool { return b.burns[place{layer, id}] != nil }
 

@@ -245,6 +245,24 @@ func TestWithdrawalPhases(t *testing.T) {
 	}
 }
 
+// TestDropUnsent: of two withdrawals that were written down the one that nobody sent is forgotten.
+func TestDropUnsent(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 3, 0)
+	sent := w.withdraw(t, script(30), 9000)
+	w.p.sync()
+	never := w.withdraw(t, script(31), 9000)
+	w.layer.pool = nil
+	for range 2 {
+		if err := w.p.b.DropUnsent(w.id); err != nil {
+			t.Fatal(err)
+		}
+		w.p.open()
+		if s := w.burnStates(t); len(s) != 1 || s[0].Outpoint.Hash != sent.TxHash() || w.p.b.Burned(w.id, never.TxHash()) {
+			t.Fatalf("%+v", s)
+		}
+	}
+}
+
 // TestBadWithdrawals spoils one thing about a plan.
 func TestBadWithdrawals(t *testing.T) {
 	w := newPegWorld(t, "dev-fractional", 2, 0)

@@ -71,6 +71,12 @@ func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
 
 // headers takes an answer or an announcement.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
+	if p.presync != nil && len(run) > 0 && run[0].Header.Prev() != p.presync.Next() {
+		return // not the answer that the presync waits for: a block was announced meanwhile
+	}
+	if m.stray(p, run) {
+		return
+	}
 	answer := !p.asked.IsZero()
 	p.asked, p.heard = time.Time{}, m.now
 	switch {
@@ -100,7 +106,9 @@ func linked(run []spv.Sealed) bool {
 func (m *Machine) takeHeaders(p *peer, run []spv.Sealed, answer bool) {
 	claimed, ok := m.chain.WorkAt(run[0].Header.Prev())
 	if !ok {
-		m.blame(p, strangePoints, errors.New("headers that lead nowhere"))
+		if !p.early { // else they lead to what we refused by our own clock
+			m.blame(p, strangePoints, errors.New("headers that lead nowhere"))
+		}
 		if !p.gone && !answer {
 			m.ask(p)
 		}
@@ -109,6 +117,9 @@ func (m *Machine) takeHeaders(p *peer, run []spv.Sealed, answer bool) {
 	}
 	least := m.leastWork()
 	for i := range run {
+		if claimed.Lt(&least) && m.params.CheckWork(&run[i], -1, nil) != nil {
+			break // what it claims was never done, and what builds on it is as bad
+		}
 		claimed.Add(&claimed, workOf(&run[i].Header))
 	}
 	if _, known := m.chain.Lookup(run[len(run)-1].Header.ID()); !known && claimed.Lt(&least) {
@@ -166,15 +177,17 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 	var bad *spv.HeaderError
 	switch {
 	case err == nil:
+		p.early = false
 		return true
 	case errors.Is(err, spv.ErrPending):
 		p.pending, p.waited, p.presync = true, true, nil
+		m.lacking(p, run, err)
 	case !errors.As(err, &bad):
 		m.fail(err)
 	case errors.Is(err, spv.ErrUnknownParent):
 		m.blame(p, strangePoints, err)
 	case tooEarly(err):
-		p.told = true // our clock or its: it will tell again
+		p.told, p.early = true, true // our clock or its: it will tell again
 	default:
 		m.drop(p, err, bad.Permanent())
 	}
@@ -259,9 +272,10 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		return
 	case errors.Is(err, spv.ErrPending):
 		p.presync, p.pending, p.waited = nil, true, true
+		m.lacking(p, run, err)
 		return
 	case err != nil:
-		m.drop(p, fmt.Errorf("presync: %w", err), !errors.As(err, &bad) || bad.Permanent())
+		m.drop(p, fmt.Errorf("presync: %w", err), errors.As(err, &bad) && bad.Permanent())
 		return
 	}
 	if p.presync.Done() {

@@ -104,6 +104,8 @@ type Machine struct {
 
 	sample  Sampler
 	sampled ration
+
+	strays strays
 }
 
 // The most that is remembered of blocks.
@@ -146,6 +148,8 @@ func (m *Machine) Step(now time.Time, in syncer.Input) []syncer.Output {
 		}
 	case syncer.ParentMoved:
 		m.parentMoved()
+	case syncer.Seek:
+		m.seek(in.Block)
 	case syncer.Broadcast:
 		m.broadcast(in.Txs)
 	}
@@ -213,6 +217,7 @@ func (m *Machine) tick() {
 		m.feeFilter(p)
 	}
 	m.looking = true
+	m.stillMissing()
 	m.next()
 }
 

@@ -65,8 +65,9 @@ type host struct {
 	name    string
 	machine machine
 	sink    func(syncer.Output) []syncer.Input
-	node    *node // nil if it is no node
-	silent  bool  // takes messages and says nothing
+	node    *node         // nil if it is no node
+	silent  bool          // takes messages and says nothing
+	slow    time.Duration // how far its clock is behind
 	links   map[syncer.Peer]*link
 	bans    int
 	drops   []error
@@ -235,7 +236,7 @@ func (n *network) step(h *host, in syncer.Input) {
 	for len(next) > 0 {
 		in, next = next[0], next[1:]
 		again := false
-		for _, out := range h.machine.Step(n.now, in) {
+		for _, out := range h.machine.Step(n.now.Add(-h.slow), in) {
 			switch out := out.(type) {
 			case syncer.Send:
 				if l := h.links[out.Peer]; l != nil {

@@ -36,13 +36,16 @@ type peer struct {
 	gone    bool
 
 	// Headers.
-	best    spv.Block // the best header that it told of or that we know it has
-	dead    bool      // best builds on an invalid block
-	asked   time.Time // when it was asked for headers; zero if no answer is due
-	told    bool      // its last answer held nothing new
-	heard   time.Time // when its last headers came
-	pending bool      // its headers wait for the parent chain
-	waited  bool      // it once was pending
+	best    spv.Block  // the best header that it told of or that we know it has
+	dead    bool       // best builds on an invalid block
+	asked   time.Time  // when it was asked for headers; zero if no answer is due
+	told    bool       // its last answer held nothing new
+	heard   time.Time  // when its last headers came
+	pending bool       // its headers wait for the parent chain
+	waited  bool       // it once was pending
+	lacks   []spv.Hash // blocks of the parent chain, of which some are not known
+	lacking time.Time  // when they were told of
+	early   bool       // its last headers were refused for the clock alone
 	presync *spv.Presync
 	headers bool      // it wants new blocks announced by headers
 	seen    spv.Block // the best block that we told it of

@@ -3,7 +3,9 @@ package settler_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/wire"
@@ -69,6 +71,7 @@ type court struct {
 	seats []*seat
 	lines []letter
 	lossy bool
+	fatal func(i int, moment string) bool // whether a settler is killed at a moment; nil: none is
 }
 
 type letter struct {
@@ -97,7 +100,7 @@ func (c *court) start(i int) {
 	c.t.Helper()
 	s := c.seats[i]
 	m, err := settler.New(settler.Config{
-		Layer: s.layer, L1: c.w.l1, Keys: s.key.Keys(), Log: s.log,
+		Layer: s.layer, L1: c.w.l1, Keys: s.key.Keys(), Log: mortalLog{s.log, c, i},
 		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: s.share}, nil },
 	})
 	check(c.t, err)
@@ -106,6 +109,15 @@ func (c *court) start(i int) {
 }
 
 func (c *court) kill(i int) { c.seats[i].machine = nil }
+
+// dies kills a settler if a moment is fatal.
+func (c *court) dies(i int, moment string) bool {
+	if c.seats[i].machine == nil || c.fatal == nil || !c.fatal(i, moment) {
+		return c.seats[i].machine == nil
+	}
+	c.kill(i)
+	return true
+}
 
 // step gives a settler an input and carries out what it asks for. In a lossy court it may be
 // killed at any moment while it does.
@@ -118,6 +130,9 @@ func (c *court) step(i int, in settler.Input) {
 	for _, out := range s.machine.Step(in) {
 		if c.lossy && c.rng.IntN(400) == 0 {
 			c.kill(i)
+		}
+		moment := strings.TrimPrefix(fmt.Sprintf("%T", out), "settler.")
+		if c.dies(i, "before "+moment) {
 			return
 		}
 		switch out := out.(type) {
@@ -132,7 +147,7 @@ func (c *court) step(i int, in settler.Input) {
 		case settler.Blame:
 			s.blamed++
 		}
-		if s.machine == nil {
+		if c.dies(i, "after "+moment) {
 			return
 		}
 	}

@@ -76,7 +76,7 @@ func (b *bench) binary(pkg string) string {
 	return filepath.Join(b.dir, strings.ReplaceAll(pkg, "/", "-")+".test")
 }
 
-// build makes the test binaries and both sides of the whole-process comparison, before anything is measured.
+// build makes the test binaries and all sides of the whole-process comparison, before anything is measured.
 func (b *bench) build(ctx context.Context, all map[batch][]string) error {
 	packages := map[string]bool{}
 	for key := range all {
@@ -87,8 +87,10 @@ func (b *bench) build(ctx context.Context, all map[batch][]string) error {
 			return err
 		}
 	}
-	if _, err := b.command(ctx, "", "go", "build", "-o", filepath.Join(b.dir, "lamina"), "./cmd/lamina"); err != nil {
-		return err
+	for name, pkg := range map[string]string{"lamina": "./cmd/lamina", "light": "./internal/tools/lightclient"} {
+		if _, err := b.command(ctx, "", "go", "build", "-o", filepath.Join(b.dir, name), pkg); err != nil {
+			return err
+		}
 	}
 	_, err := b.command(ctx, "bench", "go", "build", "-o", filepath.Join(b.dir, "bench"), ".")
 	return err
@@ -134,7 +136,7 @@ func (b *bench) processes(ctx context.Context) error {
 		{"sync-200000", []string{"-headers", "200000", "-runs", runs}},
 		{"rtt-200000", []string{"-headers", "200000", "-runs", "1", "-rtt", "50ms", "-only", "floor"}},
 		{"rtt-200000", []string{"-headers", "200000", "-runs", "1", "-rtt", "50ms", "-only", "lamina"}},
-		{"aux-100000", []string{"-headers", "100000", "-runs", runs, "-aux"}},
+		{"aux-100000", []string{"-headers", "100000", "-runs", runs, "-aux", "-only", "lamina"}},
 		{"sync-10000", []string{"-headers", "10000", "-runs", runs, "-only", "lamina"}},
 		{"sync-100000", []string{"-headers", "100000", "-runs", runs, "-only", "lamina"}},
 		{"sync-1000000", []string{"-headers", "1000000", "-runs", runs, "-only", "lamina"}},
@@ -145,7 +147,7 @@ func (b *bench) processes(ctx context.Context) error {
 	}
 	program := filepath.Join(b.dir, "bench")
 	for _, s := range syncs {
-		out, err := b.command(ctx, "bench", program, append(s.args, "-json", "-lamina", filepath.Join(b.dir, "lamina"))...)
+		out, err := b.command(ctx, "bench", program, append(s.args, "-json", "-lamina", filepath.Join(b.dir, "lamina"), "-light", filepath.Join(b.dir, "light"))...)
 		if err != nil {
 			return err
 		}

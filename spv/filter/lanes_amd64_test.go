@@ -1,0 +1,4 @@
+package filter
+
+// setLanes turns the vector code on or off.
+func setLanes(on bool) { hasLanes = on }

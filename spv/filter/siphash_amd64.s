@@ -1,0 +1,81 @@
+#include "textflag.h"
+
+// SipHash-2-4 of 16 messages at once, one in each 64-bit lane of two registers: the first eight have their state in Z0..Z3,
+// the others in Z4..Z7. Z8 and Z9 message words.
+
+#define ROUND \
+	VPADDQ Z1, Z0, Z0 \
+	VPADDQ Z5, Z4, Z4 \
+	VPADDQ Z3, Z2, Z2 \
+	VPADDQ Z7, Z6, Z6 \
+	VPROLQ $13, Z1, Z1 \
+	VPROLQ $13, Z5, Z5 \
+	VPROLQ $16, Z3, Z3 \
+	VPROLQ $16, Z7, Z7 \
+	VPXORQ Z0, Z1, Z1 \
+	VPXORQ Z4, Z5, Z5 \
+	VPXORQ Z2, Z3, Z3 \
+	VPXORQ Z6, Z7, Z7 \
+	VPADDQ Z1, Z2, Z2 \
+	VPADDQ Z5, Z6, Z6 \
+	VPROLQ $32, Z0, Z0 \
+	VPROLQ $32, Z4, Z4 \
+	VPADDQ Z3, Z0, Z0 \
+	VPADDQ Z7, Z4, Z4 \
+	VPROLQ $17, Z1, Z1 \
+	VPROLQ $17, Z5, Z5 \
+	VPROLQ $21, Z3, Z3 \
+	VPROLQ $21, Z7, Z7 \
+	VPXORQ Z2, Z1, Z1 \
+	VPXORQ Z6, Z5, Z5 \
+	VPXORQ Z0, Z3, Z3 \
+	VPXORQ Z4, Z7, Z7 \
+	VPROLQ $32, Z2, Z2 \
+	VPROLQ $32, Z6, Z6
+
+// func sumLanes(out *[lanes]uint64, state *sipState, block *uint64, width int)
+TEXT ·sumLanes(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ state+8(FP), AX
+	MOVQ block+16(FP), SI
+	MOVQ width+24(FP), CX
+	VPBROADCASTQ (AX), Z0
+	VPBROADCASTQ 8(AX), Z1
+	VPBROADCASTQ 16(AX), Z2
+	VPBROADCASTQ 24(AX), Z3
+	VMOVDQA64 Z0, Z4
+	VMOVDQA64 Z1, Z5
+	VMOVDQA64 Z2, Z6
+	VMOVDQA64 Z3, Z7
+
+word:
+	VMOVDQU64 (SI), Z8
+	VMOVDQU64 64(SI), Z9
+	VPXORQ Z8, Z3, Z3
+	VPXORQ Z9, Z7, Z7
+	ROUND
+	ROUND
+	VPXORQ Z8, Z0, Z0
+	VPXORQ Z9, Z4, Z4
+	ADDQ $128, SI
+	DECQ CX
+	JNZ word
+
+	MOVQ $0xff, AX
+	VPBROADCASTQ AX, Z8
+	VPXORQ Z8, Z2, Z2
+	VPXORQ Z8, Z6, Z6
+	ROUND
+	ROUND
+	ROUND
+	ROUND
+	VPXORQ Z1, Z0, Z0
+	VPXORQ Z3, Z2, Z2
+	VPXORQ Z2, Z0, Z0
+	VPXORQ Z5, Z4, Z4
+	VPXORQ Z7, Z6, Z6
+	VPXORQ Z6, Z4, Z4
+	VMOVDQU64 Z0, (DI)
+	VMOVDQU64 Z4, 64(DI)
+	VZEROUPPER
+	RET
