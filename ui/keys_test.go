@@ -2,9 +2,15 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
+	base "fyne.io/fyne/v2/theme"
+
+	"github.com/layeredpow/lamina/internal/app"
 )
 
 // TestEscapeReachesTheWindow: whatever has the focus, Escape goes to the window. Fyne gives keys to nothing else than what has
@@ -81,5 +87,59 @@ func TestEscapeFromEveryFocus(t *testing.T) {
 	b.pump()
 	if escape(b.activity.detail.safety.attacker); b.activity.detail.content.Visible() {
 		t.Error("Escape on a choice of the payment's page does not lead back")
+	}
+}
+
+// TestShortcutsAreListed: Settings names every shortcut that the window has.
+func TestShortcutsAreListed(t *testing.T) {
+	b := newWalletBench(t, desk, newMoney())
+	b.frame.open(settingsAt)
+	all := shown(b.settings.content)
+	for _, k := range b.keys() {
+		name := string(k.shortcut.KeyName)
+		switch {
+		case name == string(fyne.KeyReturn):
+			name = "Enter"
+		case name > "1" && name < "9":
+			continue // "1 to 9"
+		}
+		if !strings.Contains(all, "Ctrl+"+name) {
+			t.Errorf("Ctrl+%s is not listed", name)
+		}
+	}
+}
+
+// TestNotices: the desktop is told of money that comes in, and of nothing else.
+func TestNotices(t *testing.T) {
+	m := newMoney()
+	b := newWalletBench(t, desk, m)
+	in, out := m.row(0), m.row(1)
+	mined := m.row(2)
+	mined.Coinbase = true
+	tell := func(kind app.EventKind, row *app.Row) func() {
+		return func() { b.happened(m, []app.Event{{Kind: kind, Purse: b.session.purse, Row: row}}); b.pump() }
+	}
+	test.AssertNotificationSent(t, fyne.NewNotification("Payment on Dev", "+0.012 TST, at bcrt1q8ze8\u2026wxz4m2q7, pending, in no block yet"),
+		tell(app.EventSeen, &in))
+	for name, quiet := range map[string]func(){"sent": tell(app.EventSeen, &out), "mined": tell(app.EventConfirmed, &mined), "changed": tell(app.EventChanged, &in)} {
+		t.Run(name, func(t *testing.T) { test.AssertNotificationSent(t, nil, quiet) })
+	}
+}
+
+// TestFocusIsSeen: what has the focus has an edge in the theme's accent.
+func TestFocusIsSeen(t *testing.T) {
+	b := newWalletBench(t, desk, newMoney())
+	edge := canvas.NewRectangle(nil)
+	for _, p := range []*pressable{&b.frame.items[railWords][sendAt].pressable, &b.overview.holds[0].pressable, &b.settings.choice.all[1].pressable,
+		&b.layers.rows["dev"].pressable} {
+		p.FocusGained()
+		p.paint(edge)
+		if edge.StrokeWidth < 2 || edge.StrokeColor != themed(base.ColorNamePrimary) {
+			t.Errorf("%s has the focus, and an edge of %g in %v", p.name, edge.StrokeWidth, edge.StrokeColor)
+		}
+		p.FocusLost()
+		if p.paint(edge); edge.StrokeWidth != 0 {
+			t.Errorf("%s has lost the focus, and keeps its edge", p.name)
+		}
 	}
 }

@@ -32,7 +32,7 @@ func newSettingsScreen(u *UI) *settingsScreen {
 	s.wallet, s.network = newWalletCard(u), newNetworkCard(u)
 	keys := newPanel(stack(0, strong(u.t("Keyboard")),
 		body(u.t("Tab and Shift+Tab move on, Enter and space press, arrows choose, Escape goes back.")),
-		body(u.t("Ctrl+1 to Ctrl+9 and Ctrl+0 open the pages, Ctrl+F searches payments, Ctrl+L locks the wallets, Ctrl+O opens a file to verify."))))
+		body(u.t("Ctrl+1 to Ctrl+9 and Ctrl+0 open the pages, Ctrl+F searches payments, Ctrl+L locks the wallets, Ctrl+O opens a file to verify, Ctrl+Enter verifies."))))
 	about := u.t("Version {{.Version}}", map[string]any{"Version": u.app.Metadata().Version})
 	product := newPanel(stack(0, strong("Lamina"),
 		body(u.t("A wallet for layered proof of work. It verifies headers, merged-mining proofs and payments itself, and talks to peers of the chains alone.")), caption(about)))

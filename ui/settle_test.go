@@ -5,24 +5,25 @@ import (
 	"strings"
 	"testing"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/ui/present"
 )
 
-func newSettleBench(t *testing.T, journeys int) *bench {
+func newSettleBench(t *testing.T, size fyne.Size, journeys int) *bench {
 	t.Helper()
 	m := newMoney()
 	m.journeys = journeys
-	b := newWalletBench(t, desk, m)
+	b := newWalletBench(t, size, m)
 	b.frame.open(settleAt)
 	b.pump()
 	return b
 }
 
 func TestSettleShowsEveryPhase(t *testing.T) {
-	b := newSettleBench(t, len(depositPhases))
+	b := newSettleBench(t, desk, len(depositPhases))
 	for b.settle.more.Visible() {
 		test.Tap(b.settle.more)
 	}
@@ -53,7 +54,7 @@ func TestSettleShowsEveryPhase(t *testing.T) {
 }
 
 func TestSettleEmptyMissingAndFailing(t *testing.T) {
-	b := newSettleBench(t, 0)
+	b := newSettleBench(t, desk, 0)
 	b.wantShown("Nothing is under way.", "Deposit to a layer")
 	b.wantHidden("Show more")
 	b.money.err = app.Coded(app.CodeInternal, "block 7: 79 bytes, want 80")
@@ -73,7 +74,7 @@ func TestSettleEmptyMissingAndFailing(t *testing.T) {
 }
 
 func TestSettleMany(t *testing.T) {
-	b := newSettleBench(t, 2000)
+	b := newSettleBench(t, desk, 2000)
 	if n := len(b.settle.list.Objects); n != journeysShown {
 		t.Errorf("%d cards, want %d", n, journeysShown)
 	}
@@ -85,10 +86,8 @@ func TestSettleMany(t *testing.T) {
 }
 
 func TestDeposit(t *testing.T) {
-	m := newMoney()
-	b := newWalletBench(t, desk, m)
-	b.frame.open(settleAt)
-	b.pump()
+	b := newSettleBench(t, desk, 0)
+	m := b.money
 	b.tap("Deposit to a layer")
 	b.pump()
 	b.wantShown("Whom you trust", "you rely on 11 of 15 settlers", "5 of them together could hold all payouts up", "14 blocks, about 2 h")
@@ -121,10 +120,8 @@ func TestDeposit(t *testing.T) {
 // TestRefundIsKeptFirst: a deposit that can be taken back does not leave before its refunds
 // are said to be kept elsewhere.
 func TestRefundIsKeptFirst(t *testing.T) {
-	m := newMoney()
-	b := newWalletBench(t, phone, m)
-	b.frame.open(settleAt)
-	b.pump()
+	b := newSettleBench(t, phone, 0)
+	m := b.money
 	b.tap("Deposit to a layer")
 	b.pump()
 	b.settle.deposit.amount.SetText("0.1")
@@ -159,10 +156,8 @@ func TestRefundIsKeptFirst(t *testing.T) {
 }
 
 func TestWithdrawal(t *testing.T) {
-	m := newMoney()
-	b := newWalletBench(t, phone, m)
-	b.frame.open(settleAt)
-	b.pump()
+	b := newSettleBench(t, phone, 0)
+	m := b.money
 	b.tap("Withdraw to the L1")
 	b.pump()
 	b.wantShown("The payout may cost at most", "about 24 h, longer where fewer miners seal the layer")
@@ -230,11 +225,8 @@ func TestSwap(t *testing.T) {
 }
 
 func TestSwapGoesOn(t *testing.T) {
-	m := newMoney()
-	m.journeys = 4
-	b := newWalletBench(t, desk, m)
-	b.frame.open(settleAt)
-	b.pump()
+	b := newSettleBench(t, desk, 4)
+	m := b.money
 	card := func(phase string) *journeyCard {
 		for _, c := range b.settle.cards {
 			if c.what.swap != nil && c.what.swap.Phase == phase {
@@ -272,7 +264,7 @@ func TestSwapGoesOn(t *testing.T) {
 // TestSettleKeepsWhatIsTyped: what happens on the chains must not take away what is being
 // typed or read.
 func TestSettleKeepsWhatIsTyped(t *testing.T) {
-	b := newSettleBench(t, 1)
+	b := newSettleBench(t, desk, 1)
 	for _, c := range b.settle.cards {
 		if c.what.swap != nil {
 			c.answer.SetText("half an ans")

@@ -11,7 +11,7 @@ import (
 )
 
 func TestRescueASwap(t *testing.T) {
-	b := newSettleBench(t, 0)
+	b := newSettleBench(t, desk, 0)
 	b.tap("Help a swap on")
 	p := b.settle.rescue
 	b.tap("Take the swap up again")
@@ -96,7 +96,7 @@ func TestDepositFromTheWordsIsTakenBack(t *testing.T) {
 
 // TestEscapeOnAButton: Fyne would give the key to the button alone.
 func TestEscapeOnAButton(t *testing.T) {
-	b := newSettleBench(t, 0)
+	b := newSettleBench(t, desk, 0)
 	b.tap("Deposit to a layer")
 	b.pump()
 	b.window.Canvas().Focus(b.settle.deposit.next)

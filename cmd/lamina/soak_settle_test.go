@@ -181,7 +181,9 @@ func (w *soakWorld) comparePaid(paid map[string]int64) {
 	for payee, amount := range paid {
 		script, err := address.Decode(l1, payee)
 		must(w.t, err)
-		if got := byScript[string(script)]; len(got) != 1 || got[0] != amount {
+		// An address that was handed out and not paid yet may be a swap's, too: those are far larger.
+		got := slices.DeleteFunc(byScript[string(script)], func(sat int64) bool { return sat > 3*amount })
+		if len(got) != 1 || got[0] != amount {
 			w.fail("%s was paid %d, want once %d", payee, got, amount)
 		}
 	}

@@ -106,12 +106,20 @@ func swapTransition(value []byte) string {
 	return "swap offered"
 }
 
-// at dooms transitions of the next step, to two deaths each.
+// deathsEach is how often it dies at a transition: with -short only after the write.
+func deathsEach() int {
+	if testing.Short() {
+		return 1
+	}
+	return 2
+}
+
+// at dooms transitions of the next step.
 func (m *mortal) at(transitions ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, what := range transitions {
-		m.doomed[what] = 2
+		m.doomed[what] = deathsEach()
 	}
 }
 
@@ -153,11 +161,14 @@ func namesOf(all []*chains.Params) map[spv.Hash]string {
 	return out
 }
 
-// until lives, again and again, until something is done and all deaths of the step are died.
+// until lives, again and again, until something is done and all deaths of the step are died. Each life has the whole patience:
+// there is a bounded number of them.
 func (s *doomed) until(what string, done func() (bool, error)) {
 	s.w.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		s.live()
+		if s.live() {
+			end = time.Now().Add(patience)
+		}
 		ok, err := done()
 		left, rest := s.m.rest()
 		if ok && err == nil && rest {
@@ -169,21 +180,22 @@ func (s *doomed) until(what string, done func() (bool, error)) {
 	}
 }
 
-// live begins a new life if the last one is over.
-func (s *doomed) live() {
+// live begins a new life if the last one is over, and tells whether it was.
+func (s *doomed) live() bool {
 	s.w.t.Helper()
 	m := s.m
 	m.mu.Lock()
 	dead := m.dead
 	m.mu.Unlock()
 	if !dead {
-		return
+		return false
 	}
 	_ = s.Local.Close()
 	m.mu.Lock()
 	m.dead = false
 	m.mu.Unlock()
 	s.open()
+	return true
 }
 
 // mined has a block of a chain's pool, and waits until that is done about it which wants to be.
@@ -257,7 +269,7 @@ func TestSettleKilled(t *testing.T) {
 	w.payOut(burned[0], 399_000)
 	s.until("batched", s.has("batched"))
 	s.mined("dev", 1, "paid", s.has("paid"), "mined on dev")
-	if s.m.deaths != 26 {
-		t.Errorf("died %d times, want 26", s.m.deaths)
+	if want := 13 * deathsEach(); s.m.deaths != want {
+		t.Errorf("died %d times, want %d", s.m.deaths, want)
 	}
 }

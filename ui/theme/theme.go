@@ -63,7 +63,7 @@ var (
 	text       = pair{light: 0x16202A, dark: 0xE8EDF2}
 	muted      = pair{light: 0x5B6875, dark: 0x9AA7B4}
 	accent     = pair{light: 0x0B7A75, dark: 0x3CC2BA}
-	warn       = pair{light: 0xB25E09, dark: 0xF0A94B}
+	warn       = pair{light: 0xAC5A08, dark: 0xF0A94B}
 	danger     = pair{light: 0xB3261E, dark: 0xF2796B}
 	good       = pair{light: 0x1E7B4F, dark: 0x5CC48F}
 	onColour   = pair{light: 0xFFFFFF, dark: 0x11151A}

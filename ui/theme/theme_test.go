@@ -44,7 +44,7 @@ func TestTextIsReadable(t *testing.T) {
 		{base.ColorNameDisabled, []fyne.ThemeColorName{base.ColorNameDisabledButton}, least},
 		{base.ColorNamePrimary, []fyne.ThemeColorName{base.ColorNameBackground, ColorSurface}, least},
 		{base.ColorNameError, []fyne.ThemeColorName{base.ColorNameBackground, ColorSurface}, least},
-		{base.ColorNameWarning, []fyne.ThemeColorName{base.ColorNameBackground, ColorSurface}, leastShape},
+		{base.ColorNameWarning, []fyne.ThemeColorName{base.ColorNameBackground, ColorSurface}, least},
 		{base.ColorNameSuccess, []fyne.ThemeColorName{base.ColorNameBackground, ColorSurface}, least},
 		{base.ColorNameForegroundOnPrimary, []fyne.ThemeColorName{base.ColorNamePrimary}, least},
 		{base.ColorNameForegroundOnError, []fyne.ThemeColorName{base.ColorNameError}, least},

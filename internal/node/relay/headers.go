@@ -71,10 +71,7 @@ func (m *Machine) askAfter(p *peer, locator []spv.Hash) {
 
 // headers takes an answer or an announcement.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
-	if p.presync != nil && len(run) > 0 && run[0].Header.Prev() != p.presync.Next() {
-		return // not the answer that the presync waits for: a block was announced meanwhile
-	}
-	if m.stray(p, run) {
+	if m.stray(p, run) || m.crossed(p, run) {
 		return
 	}
 	answer := !p.asked.IsZero()
@@ -93,6 +90,20 @@ func (m *Machine) headers(p *peer, run []spv.Sealed) {
 	m.next()
 }
 
+// crossed tells that a message is not the answer that is due: a block was announced while the question travelled. What the
+// answer holds decides.
+func (m *Machine) crossed(p *peer, run []spv.Sealed) bool {
+	if p.asked.IsZero() || len(run) == 0 {
+		return false
+	}
+	prev := run[0].Header.Prev()
+	if p.presync != nil {
+		return prev != p.presync.Next()
+	}
+	_, known := m.chain.WorkAt(prev)
+	return !known
+}
+
 // linked tells whether a run is one line of headers.
 func linked(run []spv.Sealed) bool {
 	for i := 1; i < len(run); i++ {
@@ -105,7 +116,10 @@ func linked(run []spv.Sealed) bool {
 
 func (m *Machine) takeHeaders(p *peer, run []spv.Sealed, answer bool) {
 	claimed, ok := m.chain.WorkAt(run[0].Header.Prev())
-	if !ok {
+	switch {
+	case !ok && p.pending: // it leads to what waits for the L1
+		return
+	case !ok:
 		if !p.early { // else they lead to what we refused by our own clock
 			m.blame(p, strangePoints, errors.New("headers that lead nowhere"))
 		}
