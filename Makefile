@@ -16,7 +16,7 @@ demo: ## verify real data, then mine, serve and follow a small chain; needs no n
 	CGO_ENABLED=0 go run ./cmd/lamina demo
 
 app: ## start the desktop program (installs its system packages first)
-	.ci/setup && go run ./cmd/lamina-desktop
+	.ci/setup && go run -tags no_emoji ./cmd/lamina-desktop
 
 test: ## run every test (installs what is missing first)
 	.ci/setup && .ci/test

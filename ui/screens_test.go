@@ -107,7 +107,7 @@ func TestEveryStateIsWhole(t *testing.T) {
 			for name, set := range states {
 				for _, width := range []float32{320, 700, 1280} {
 					narrow := width == 320 // the same texts in more room are looked at where they are longest
-					if l.code != "en" && (!narrow || name == "empty" || name == "error") || !narrow && name != "usual" && name != "long" {
+					if l.code != "en" && (!narrow || name != "long" && name != "trouble") || !narrow && name != "usual" && (name != "long" || width == 700) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s/%.0f", name, width), func(t *testing.T) {

@@ -215,6 +215,62 @@ func comparePages(t *testing.T, c *Chain) {
 	}
 }
 
+// TestHistoryOrder: what may still confirm is on top; what was replaced, given up or has lost its block stands where its
+// time puts it.
+func TestHistoryOrder(t *testing.T) {
+	w := newWorld(t, "dev", 78)
+	block := func(height int64) int64 { return 1_700_000_000 + height*600 } // as mine has it
+	take := func(tx *wire.MsgTx, at int64) *wire.MsgTx {
+		t.Helper()
+		if _, err := w.c.Unconfirmed(tx, at); err != nil {
+			t.Fatal(err)
+		}
+		return tx
+	}
+	pay := func() *wire.MsgTx { return w.pay(w.receive(0), 1000) }
+	first := pay()
+	w.mine(first)
+	old := take(pay(), block(0)+300)
+	second, third := pay(), pay()
+	w.mine(second, third)
+	replaced := take(pay(), block(1)+500)
+	waiting := take(pay(), block(0)+100) // an early clock: it is pending nonetheless
+	rival := pay()
+	rival.TxIn = replaced.TxIn
+	take(rival, block(1)+550)
+	last := pay()
+	w.mine(last)
+	late := take(pay(), block(2)+10)
+	for _, tx := range []*wire.MsgTx{late, old} {
+		if _, err := w.c.Abandon(tx.TxHash()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []struct {
+		tx     *wire.MsgTx
+		status Status
+	}{{rival, StatusPending}, {waiting, StatusPending}, {late, StatusAbandoned}, {last, StatusConfirmed}, {replaced, StatusReplaced},
+		{third, StatusConfirmed}, {second, StatusConfirmed}, {old, StatusAbandoned}, {first, StatusConfirmed}}
+	for range 2 {
+		rows := w.c.History(0, 99)
+		if len(rows) != len(want) {
+			t.Fatalf("%d rows, want %d", len(rows), len(want))
+		}
+		for i, r := range rows {
+			if r.ID != want[i].tx.TxHash() || r.Status != want[i].status {
+				t.Errorf("row %d: %s of %d, want %s", i, r.Status, r.Time, want[i].status)
+			}
+		}
+		comparePages(t, w.c)
+		w.open(w.c.Params())
+	}
+	// Sent again it is known anew, and on top.
+	take(old, block(9))
+	if r := w.c.History(0, 1)[0]; r.ID != old.TxHash() || r.Status != StatusPending || r.Time != block(0)+300 {
+		t.Errorf("sent again: %+v", r)
+	}
+}
+
 // TestOutsideHistory: a transaction that is known for taking what a payment to us takes has no row, in any state.
 func TestOutsideHistory(t *testing.T) {
 	w := newWorld(t, "dev", 77)

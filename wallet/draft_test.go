@@ -184,7 +184,7 @@ func TestBumpCancelRaise(t *testing.T) {
 		}
 		second := w.sign(d)
 		w.commit(second)
-		if row := w.c.History(0, 9)[1]; row.Status != StatusReplaced || row.ReplacedBy != second.ID() {
+		if _, row, _ := w.c.Transaction(first.ID()); row.Status != StatusReplaced || row.ReplacedBy != second.ID() {
 			t.Errorf("%+v", row)
 		}
 		if !paysTo(second.tx, to, 90_000) || !slices.Equal(d.Replaces(), []spv.Hash{first.ID()}) {

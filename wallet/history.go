@@ -2,6 +2,8 @@ package wallet
 
 import (
 	"bytes"
+	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/btcsuite/btcd/wire"
@@ -47,23 +49,69 @@ type Row struct {
 	Label       string
 }
 
-// History returns n transactions, newest first, from the one at place from; fewer at the
-// end. Unconfirmed ones come first.
-func (c *Chain) History(from, n int) []Row {
-	var out []Row
-	i := len(c.history) - 1
-	if c.foreign == 0 { // else those before are to be counted
-		i, from = i-max(from, 0), 0
+// History returns n transactions from the one at place from, fewer at the end: those that may still confirm first, then
+// the rest by time, both newest first.
+func (c *Chain) History(from, n int) (out []Row) {
+	settled, pending, gone := c.standing()
+	from = max(from, 0)
+	if len(gone) == 0 && c.foreign == 0 { // else those before are to be counted
+		hop := min(max(from-len(pending), 0), len(settled))
+		settled, from = settled[:len(settled)-hop], from-hop
 	}
-	for ; i >= 0 && len(out) < n; i-- {
-		if c.history[i].outside {
+	for e := range newest(settled, pending, gone) {
+		if len(out) >= n {
+			break
+		}
+		if e.outside {
 			continue
 		}
 		if from--; from < 0 {
-			out = append(out, c.row(c.history[i]))
+			out = append(out, c.row(e))
 		}
 	}
 	return out
+}
+
+// standing splits the history, oldest first, into what is confirmed, what may still be, and what counts no more.
+func (c *Chain) standing() (settled, pending, gone []*entry) {
+	n, _ := slices.BinarySearchFunc(c.history, false, func(e *entry, confirmed bool) int {
+		if e.confirmed != confirmed {
+			return -1
+		}
+		return 0
+	})
+	for _, e := range c.history[n:] {
+		if e.active {
+			pending = append(pending, e)
+		} else {
+			gone = append(gone, e)
+		}
+	}
+	// What is sent again is known anew, but was first seen when it was.
+	slices.SortStableFunc(gone, func(e, f *entry) int { return cmp.Compare(e.seen, f.seen) })
+	return c.history[:n], pending, gone
+}
+
+// newest yields entries as History orders them. Blocks are in the order of the chain, whatever times they claim.
+func newest(settled, pending, gone []*entry) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, e := range slices.Backward(pending) {
+			if !yield(e) {
+				return
+			}
+		}
+		for i, j := len(settled)-1, len(gone)-1; i >= 0 || j >= 0; {
+			var e *entry
+			if i < 0 || j >= 0 && gone[j].seen > int64(settled[i].time) {
+				e, j = gone[j], j-1
+			} else {
+				e, i = settled[i], i-1
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // Rows returns how many transactions the history has.

@@ -221,8 +221,8 @@ func (u *hand) agreed(button, shot string) {
 func (u *hand) activity() {
 	u.t.Helper()
 	u.click("Activity")
-	u.shows("to myself")
-	u.shot("23-activity")
+	u.shows("payments")
+	u.shot("23-activity") // ours may be far down: a block comes every second
 	u.enter("to myself", func(s sight) *thing { return s.find("entry", "label, address or id") }, func() { u.key("ctrl+f") })
 	u.shows("1 payment")
 	u.shot("24-search")

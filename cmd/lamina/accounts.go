@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +41,26 @@ func (f *accountFlag) rows(ctx context.Context, d *desk, kind string) (rows []in
 	return rows, nil
 }
 
+// richest returns the account's row with the most that can be spent, of certain coins if there are any; -1 if no account
+// is chosen.
+func (f *accountFlag) richest(ctx context.Context, d *desk, only []string) (int, error) {
+	rows, err := f.rows(ctx, d, "")
+	if err != nil || rows == nil {
+		return -1, err
+	}
+	list, err := d.ListCoins(ctx, d.in, app.CoinFilter{Accounts: rows, Spendable: true})
+	if err != nil {
+		return -1, err
+	}
+	sums := map[int]int64{}
+	for i := range list.Coins {
+		if k := &list.Coins[i]; len(only) == 0 || slices.Contains(only, k.Outpoint) {
+			sums[k.Account] += k.Value
+		}
+	}
+	return slices.MaxFunc(rows, func(a, b int) int { return cmp.Compare(sums[a], sums[b]) }), nil
+}
+
 // accountNumber reads the account out of a path m/PURPOSE'/COIN'/ACCOUNT' (BIP44).
 func accountNumber(path string) (int, bool) {
 	parts := strings.Split(path, "/")
@@ -47,6 +69,14 @@ func accountNumber(path string) (int, bool) {
 	}
 	n, err := strconv.Atoi(strings.TrimRight(parts[3], "'hH"))
 	return n, err == nil
+}
+
+// accountName names a row of addresses by its account; one without a path, whose keys are elsewhere, by its place.
+func accountName(a *app.Account) string {
+	if n, ok := accountNumber(a.Path); ok {
+		return fmt.Sprintf("account %d", n)
+	}
+	return fmt.Sprintf("row %d", a.Number)
 }
 
 // share is one account's part of a balance.

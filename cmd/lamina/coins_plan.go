@@ -166,11 +166,15 @@ func (s *session) coinsSplit() *cobra.Command {
 	var r app.SplitRequest
 	var into []string
 	var amount string
+	var account accountFlag
 	c := s.onSend("split", "split money into several coins", coinsSplitHelp, cobra.NoArgs, &f,
-		func(_ context.Context, d *desk, _ []string, rate int64) (app.Asked, error) {
+		func(ctx context.Context, d *desk, _ []string, rate int64) (app.Asked, error) {
 			ask := r
 			ask.Rate = rate
 			var err error
+			if ask.Account, err = account.richest(ctx, d, r.Coins); err != nil {
+				return app.Asked{}, err
+			}
 			if amount != "" {
 				if ask.Amount, err = walletapi.ParseAmount(d.unit, amount); err != nil {
 					return app.Asked{}, unreadable(err, "")
@@ -190,7 +194,7 @@ func (s *session) coinsSplit() *cobra.Command {
 	flags.StringVar(&amount, "amount", "", "sum to split with --count, whole coins (default: all)")
 	flags.StringArrayVar(&into, "into", nil, "a coin to make, whole coins (repeatable)")
 	flags.StringArrayVar(&r.Coins, "coin", nil, "split exactly this coin, TXID:INDEX (repeatable)")
-	flags.IntVar(&r.Account, "account", -1, "account whose coins are split and made (default: the one with the most money)")
+	account.add(flags, "number of the account whose coins are split and made (default: the one with the most money)")
 	c.MarkFlagsOneRequired("count", "into")
 	c.MarkFlagsMutuallyExclusive("count", "into")
 	return c

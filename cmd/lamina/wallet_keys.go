@@ -329,8 +329,9 @@ func (s *session) walletGap() *cobra.Command {
 				return err
 			}
 			return d.answer(ctx, map[string]any{"accounts": list}, func() {
-				for _, a := range list {
-					s.printf("account %d  %s  gap %d  used %d\n", a.Number, a.Kind, a.Gap, a.Used)
+				for i := range list {
+					a := &list[i]
+					s.printf("%s  %s  gap %d  used %d\n", accountName(a), a.Kind, a.Gap, a.Used)
 				}
 			})
 		})

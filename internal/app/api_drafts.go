@@ -41,10 +41,10 @@ type Payments interface {
 // Payment says what a transaction shall do.
 type Payment struct {
 	To       []Recipient `json:"to"`
-	Data     string      `json:"data,omitempty"`  // hexadecimal: an OP_RETURN output with at most 80 bytes
-	Rate     int64       `json:"rate,omitempty"`  // base units per 1000 virtual bytes; 0: what Fees recommends
-	Coins    []string    `json:"coins,omitempty"` // exactly these outpoints are spent; none: the wallet chooses
-	Accounts []int       `json:"accounts,omitempty"`
+	Data     string      `json:"data,omitempty"`    // hexadecimal: an OP_RETURN output with at most 80 bytes
+	Rate     int64       `json:"rate,omitempty"`    // base units per 1000 virtual bytes; 0: what Fees recommends
+	Coins    []string    `json:"coins,omitempty"`   // exactly these outpoints are spent; none: the wallet chooses
+	Accounts []int       `json:"rows,omitempty"`    // whose coins may be spent, as Account.Number; none: all
 	Label    string      `json:"label,omitempty"`   // is kept for the transaction
 	NoLock   bool        `json:"no_lock,omitempty"` // without the lock against fee sniping
 }
@@ -151,7 +151,7 @@ type SplitRequest struct {
 	Count   int      `json:"count,omitempty"`
 	Amount  int64    `json:"amount,omitempty"` // with Count: of this sum; 0: of all that is there
 	Coins   []string `json:"coins,omitempty"`
-	Account int      `json:"account"`        // below 0: the one with the most that can be spent
+	Account int      `json:"row"`            // as Account.Number; below 0: the one with the most that can be spent
 	Rate    int64    `json:"rate,omitempty"` // 0: what Fees recommends
 }
 

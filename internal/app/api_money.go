@@ -114,7 +114,9 @@ type Transaction struct {
 
 // Account is one account of a purse.
 type Account struct {
-	Number    int    `json:"number"`
+	// Number counts the purse's rows of addresses, of which an account (BIP44) has one of every kind: its number is in Path.
+	// What chooses by Account or Accounts takes this one.
+	Number    int    `json:"row"`
 	Kind      string `json:"kind"` // of its addresses: p2pkh, p2sh-p2wpkh, p2wpkh, p2tr
 	Path      string `json:"path,omitempty"`
 	Key       string `json:"key"` // extended public key
@@ -128,7 +130,7 @@ type Account struct {
 // ReceiveRequest asks for an address.
 type ReceiveRequest struct {
 	Kind    string `json:"kind,omitempty"`    // as Account.Kind; empty: the newest that the chain has
-	Account *int   `json:"account,omitempty"` // instead of Kind
+	Account *int   `json:"row,omitempty"`     // Account.Number, instead of Kind
 	Fresh   bool   `json:"fresh,omitempty"`   // the next one, even if the last was not paid
 	Label   string `json:"label,omitempty"`   // is kept for the address, and shown to the payer
 	Amount  int64  `json:"amount,omitempty"`  // for the URI; 0: left to the payer
@@ -141,7 +143,7 @@ type Address struct {
 	Address   string `json:"address"`
 	URI       string `json:"uri,omitempty"` // BIP21; of Receive only
 	Kind      string `json:"kind"`
-	Account   int    `json:"account"`
+	Account   int    `json:"row"` // as Account.Number
 	Change    bool   `json:"change"`
 	Index     uint32 `json:"index"`
 	Path      string `json:"path,omitempty"`
@@ -189,7 +191,7 @@ type CoinFilter struct {
 	MinValue  int64    `json:"min_value,omitempty"`
 	MaxValue  int64    `json:"max_value,omitempty"` // 0: any
 	Kinds     []string `json:"kinds,omitempty"`
-	Accounts  []int    `json:"accounts,omitempty"`
+	Accounts  []int    `json:"rows,omitempty"`  // as Account.Number
 	Label     string   `json:"label,omitempty"` // is part of the coin's label
 	Tag       string   `json:"tag,omitempty"`
 	Spendable bool     `json:"spendable,omitempty"` // only those
@@ -210,7 +212,7 @@ type Coin struct {
 	Address   string     `json:"address"`
 	Script    string     `json:"script"` // hexadecimal
 	Kind      string     `json:"kind"`
-	Account   int        `json:"account"`
+	Account   int        `json:"row"` // as Account.Number
 	Path      string     `json:"path,omitempty"`
 	Change    bool       `json:"change"`
 	State     string     `json:"state"` // confirmed, immature, own unconfirmed, unconfirmed, name

@@ -64,6 +64,7 @@ func (s *doomed) reach(offer, phase string) {
 // redemption, and from the offer to both refunds: each leg is paid once, and ends where it should.
 func TestSwapKilled(t *testing.T) {
 	t.Parallel()
+	manyLives(t)
 	for _, refund := range []bool{false, true} {
 		t.Run(map[bool]string{false: "redeemed", true: "refunded"}[refund], func(t *testing.T) {
 			t.Parallel()
@@ -171,6 +172,7 @@ func (s *doomed) refunded(offer, chain string, had int64) {
 // claimed: it is made once, and arrives.
 func TestRefundableKilled(t *testing.T) {
 	t.Parallel()
+	manyLives(t)
 	w := newSettledStack(t, settlersOf(t, 2, 3), "dev-native")
 	w.establish("dev-native")
 	s := w.doomed("ann", testWords)

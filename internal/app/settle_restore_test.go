@@ -13,8 +13,8 @@ import (
 	"github.com/layeredpow/lamina/spv"
 )
 
-// manyLives leaves a test to the whole run that begins a life at each state. Those whose names end in Killed take the same
-// ways, and run with -short too.
+// manyLives leaves a test to the whole run that begins a life at each state. With -short TestSettleKilled and TestSwap begin
+// some.
 func manyLives(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

@@ -9,11 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
 	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/pow"
 )
 
@@ -363,11 +366,6 @@ func TestMerkle(t *testing.T) {
 	if outcome(r, doctor.CheckTxIncluded) != spv.Failed || outcome(r, spv.CheckWork) != spv.NotChecked {
 		t.Errorf("%+v", r.Checks)
 	}
-	r, err = doctor.Merkle(o, nil, testdata.Read(t, "merkleblock/bitcoin-mainnet-0830000-0.bin"))
-	want(t, r, err, doctor.Verified)
-	if outcome(r, doctor.CheckTxDepth) != spv.Passed {
-		t.Errorf("%+v", r.Checks)
-	}
 	for _, at := range []int{40, 90, 200, len(raw) - 1} {
 		bad := slices.Clone(raw)
 		bad[at] ^= 1
@@ -380,6 +378,43 @@ func TestMerkle(t *testing.T) {
 	want(t, r, err, doctor.Refuted)
 	if outcome(r, doctor.CheckTrailing) != spv.Failed {
 		t.Errorf("%+v", r.Checks)
+	}
+}
+
+// TestMerkleShallow: a tree that is said to be shallower than it is folds to the block's root, its inner nodes passing for
+// the coinbase and a transaction. That it is deep enough is never called checked, even of an honest proof of the coinbase.
+func TestMerkleShallow(t *testing.T) {
+	txids := []spv.Hash{{1}, {2}, {3}, {4}}
+	whole, err := merkle.NewPartial(txids, 0, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, _, err := whole.Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := func(a, b spv.Hash) spv.Hash { return chainhash.DoubleHashH(slices.Concat(a[:], b[:])) }
+	inner := []spv.Hash{pair(txids[0], txids[1]), pair(txids[2], txids[3])}
+	shallow, err := merkle.NewPartial(inner, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	single, err := merkle.NewPartial([]spv.Hash{root}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := testdata.Read(t, "merkleblock/bitcoin-mainnet-0830000-0.bin")
+	var header spv.Header
+	copy(header[36:], root[:])
+	for _, c := range []struct {
+		name string
+		raw  []byte
+	}{{"whole", whole.Append(header[:])}, {"shallow", shallow.Append(header[:])}, {"one", single.Append(header[:])}, {"real", real}} {
+		r, err := doctor.Merkle(doctor.Options{}, nil, c.raw)
+		want(t, r, err, doctor.Verified)
+		if outcome(r, spv.CheckBlockRoot) != spv.Passed || outcome(r, doctor.CheckTxDepth) != spv.NotChecked {
+			t.Errorf("%s: %+v", c.name, r.Checks)
+		}
 	}
 }
 

@@ -150,7 +150,11 @@ func TestForged(t *testing.T) {
 // TestPadded: work that only the range has, in the tail, where headers are not looked up in it one by one.
 func TestPadded(t *testing.T) {
 	const height, tail = 1000, 64
-	w := paddedWorld(t, height, false, nil, height-20)
+	w := skewedWorld(t, height, false, nil, func(h int32, l *merkle.Node) {
+		if h == height-20 {
+			l.Work.Lsh(&l.Work, 4)
+		}
+	})
 	p, err := sample.Build(w.chain, query(1, 5), height, tail, w)
 	if err != nil {
 		t.Fatal(err)
@@ -161,6 +165,34 @@ func TestPadded(t *testing.T) {
 	}
 	_, err = sample.Verify(b, w.chain, query(1, 5), nil, 0)
 	wantCheck(t, "padded tail", err, sample.CheckTail)
+}
+
+// TestHeavyStart: headers on the way to the start's last, which are not looked up in the range one by one, claim more work
+// than the range has in all, or than there can be. The work below them would come out as less than none.
+func TestHeavyStart(t *testing.T) {
+	const height, tail = 1000, 20
+	for _, c := range []struct {
+		name  string
+		bits  uint32
+		heavy int32 // so many of them
+	}{{"more than the range", 0x1d00ffff, 1}, {"more than there can be", 0x03000001, 2}} {
+		q := query(1, 1)
+		last := height - q.Keep
+		odd := func(h int32) bool { return h < last && h >= last-c.heavy }
+		var light uint256.Int
+		light.SetOne()
+		w := skewedWorld(t, height, false, func(h *spv.Header, at int32) {
+			if odd(at) {
+				binary.LittleEndian.PutUint32(h[72:], c.bits)
+			}
+		}, func(h int32, l *merkle.Node) {
+			if odd(h) {
+				l.Work = light
+			}
+		})
+		_, err := sample.Verify(build(t, w, q, height, tail), w.chain, q, nil, 0)
+		wantCheck(t, c.name, err, sample.CheckStart)
+	}
 }
 
 // TestSpoiled changes one thing in a good proof.

@@ -28,11 +28,11 @@ type world struct {
 	tip   spv.Header
 	base  []byte // the tip's coinbase
 
-	timed  bool                              // the parents have their blocks' times
-	bulk   int                               // bytes of outputs in the parents' coinbases
-	false  func(int32) bool                  // heights whose proofs have no work for the block
-	padded int32                             // height at which the range has more work than the header
-	wrong  func(h *spv.Header, height int32) // changes a header before it gets its id
+	timed bool                               // the parents have their blocks' times
+	bulk  int                                // bytes of outputs in the parents' coinbases
+	false func(int32) bool                   // heights whose proofs have no work for the block
+	leaf  func(height int32, l *merkle.Node) // changes what the range has of a header
+	wrong func(h *spv.Header, height int32)  // changes a header before it gets its id
 }
 
 func params(t testing.TB) *chains.Params {
@@ -51,12 +51,13 @@ func params(t testing.TB) *chains.Params {
 // newWorld makes a chain with its tip at a height.
 func newWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, height int32)) *world {
 	t.Helper()
-	return paddedWorld(t, height, jitter, wrong, 0)
+	return skewedWorld(t, height, jitter, wrong, nil)
 }
 
-func paddedWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, height int32), padded int32) *world {
+// skewedWorld makes a chain whose range has other leaves than its headers.
+func skewedWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, height int32), leaf func(int32, *merkle.Node)) *world {
 	t.Helper()
-	w := &world{chain: params(t), wrong: wrong, padded: padded, false: func(int32) bool { return false }}
+	w := &world{chain: params(t), wrong: wrong, leaf: leaf, false: func(int32) bool { return false }}
 	g := &w.chain.Rules.Genesis
 	w.add(t, g)
 	for h := 1; h < height; h++ {
@@ -109,8 +110,8 @@ func (w *world) add(t testing.TB, h *spv.Header) {
 	w.n++
 	target, _ := spv.ParseTarget(h.Bits())
 	leaf := merkle.Node{Hash: h.ID(), Work: spv.WorkOf(&target)}
-	if w.padded > 0 && w.n == int(w.padded)+1 {
-		leaf.Work.Lsh(&leaf.Work, 4)
+	if w.leaf != nil {
+		w.leaf(int32(w.n-1), &leaf)
 	}
 	var err error
 	if w.nodes, err = w.peaks.Append(w.nodes, leaf); err != nil {

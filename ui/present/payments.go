@@ -94,6 +94,9 @@ func (x *Texts) Payment(t *app.Transaction) []Row {
 		s.Rows = append(s.Rows, Row{Label: x.t("Block id"), Value: t.Block.Hash.String(), Mono: true})
 	} else {
 		s.add(x.t("Announced by"), x.t("{{.N}} peers that did not have it from us", words{"N": number(t.Seen)}))
+		if t.Told > 0 {
+			s.add(x.t("Told to"), x.t("{{.N}} peers, of whom {{.Took}} fetched it", words{"N": number(t.Told), "Took": number(t.Took)}))
+		}
 	}
 	if t.Fee != nil {
 		s.add(x.t("Fee"), x.Amount(*t.Fee, t.Unit))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/risk"
 )
 
@@ -142,5 +143,27 @@ func TestRecommended(t *testing.T) {
 		if plain(got.State) != test.want || got.Sure != test.sure {
 			t.Errorf("%s: %q, %g; want %q, %g", test.name, got.State, got.Sure, test.want, test.sure)
 		}
+	}
+}
+
+// TestPendingSaysWhoWasTold: whether peers took a pending payment of ours is said once any was told.
+func TestPendingSaysWhoWasTold(t *testing.T) {
+	x := New(nil)
+	told := func(p app.Transaction) string {
+		for _, r := range x.Payment(&p) {
+			if r.Label == "Told to" {
+				return r.Value
+			}
+		}
+		return ""
+	}
+	if got := told(app.Transaction{Told: 8, Took: 5}); got != "8 peers, of whom 5 fetched it" {
+		t.Errorf("pending: %q", got)
+	}
+	if got := told(app.Transaction{}); got != "" {
+		t.Errorf("nobody was told: %q", got)
+	}
+	if got := told(app.Transaction{Row: app.Row{Block: &spv.Block{}}, Told: 8}); got != "" {
+		t.Errorf("confirmed: %q", got)
 	}
 }

@@ -59,3 +59,25 @@ func TestSlowClock(t *testing.T) {
 	n.run(time.Minute)
 	n.same(list)
 }
+
+// TestSlowClockPresync: the same where a poor branch has to show its work first. Who offers it keeps the connection, and
+// takes the better one over it.
+func TestSlowClockPresync(t *testing.T) {
+	n := newNetwork(t, 11)
+	n.pace = 600
+	list := n.nodes(2)
+	for range 400 {
+		n.mine(list[0])
+	}
+	slow := list[1]
+	for range 700 {
+		n.mine(slow)
+	}
+	slow.slow = 980_000 * time.Second // 400 blocks take twice as long as its clock says
+	n.ring(list)
+	n.run(time.Minute)
+	if len(slow.drops) > 0 {
+		t.Fatalf("drops %v, want none", slow.drops)
+	}
+	n.same(list)
+}

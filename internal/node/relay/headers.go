@@ -288,6 +288,9 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		p.presync, p.pending, p.waited = nil, true, true
 		m.lacking(p, run, err)
 		return
+	case tooEarly(err):
+		p.presync, p.told, p.early = nil, true, true
+		return
 	case err != nil:
 		m.drop(p, fmt.Errorf("presync: %w", err), errors.As(err, &bad) && bad.Permanent())
 		return

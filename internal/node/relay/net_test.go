@@ -96,6 +96,7 @@ type network struct {
 	hosts  []*host
 	p      *chains.Params
 	steps  int
+	pace   uint32 // seconds from the median of the newest blocks to the next one
 }
 
 type event struct {
@@ -122,7 +123,7 @@ func (e *events) Pop() any {
 func newNetwork(t testing.TB, seed uint64) *network {
 	p := easy(t, "dev")
 	n := &network{t: t, rng: rand.New(rand.NewPCG(seed, 0x4e)), p: p,
-		now: time.Unix(int64(p.Genesis.Time())+1_000_000, 0)}
+		now: time.Unix(int64(p.Genesis.Time())+1_000_000, 0), pace: 10}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d", seed)
@@ -333,7 +334,7 @@ func (n *network) build(h *host) []byte {
 	var extra [8]byte
 	binary.LittleEndian.PutUint64(extra[:], n.rng.Uint64())
 	median := c.MedianTime()
-	b, err := template.Build(&template.Request{Chain: n.p, Prev: c.Tip(), Bits: c.NextBits(median + 10), Median: median, Now: median + 10,
+	b, err := template.Build(&template.Request{Chain: n.p, Prev: c.Tip(), Bits: c.NextBits(median + n.pace), Median: median, Now: median + n.pace,
 		Candidates: candidates, Payout: open, Extra: extra[:]})
 	check(n.t, err)
 	header, coinbase := b.Bare()
