@@ -39,8 +39,10 @@ type activityScreen struct {
 	total   int
 	unit    app.Unit
 	purse   app.Purse
-	stop    func()
-	version int // of the query: answers to older ones are dropped
+	stop    func() // gives up the reading of the first page
+	reading bool   // that is not over
+	stale   bool   // there were news meanwhile
+	version int    // of the query: answers to older ones are dropped
 }
 
 // pageRows is how many payments are fetched at once, and keptPages how many pages are kept.
@@ -101,13 +103,24 @@ func (s *activityScreen) refresh(c change) {
 		s.closeDetail()
 		s.list.ScrollToTop()
 		s.rows, s.total = map[int][]app.Row{}, 0
+		s.reading = false
 	}
 	if c&(moneyChanged|walletsChanged) != 0 || len(s.rows) > 0 && c&syncChanged != 0 {
-		s.restart() // depths change with every block
+		s.renew() // depths change with every block
 	}
 	if s.detail.content.Visible() {
 		s.detail.refresh()
 	}
+}
+
+// renew is restart for news: a question that is out is answered first, else news that come faster than answers keep all of
+// them away.
+func (s *activityScreen) renew() {
+	if s.reading {
+		s.stale = true
+		return
+	}
+	s.restart()
 }
 
 // restart asks for the pages in sight anew; what is shown stays until the answer is there.
@@ -121,17 +134,21 @@ func (s *activityScreen) restart() {
 		s.stop()
 	}
 	b, p, q, version := s.ui.session.backend, s.ui.session.purse, s.query, s.version
-	if b == nil || p.Wallet == "" {
+	if s.reading, s.stale = false, false; b == nil || p.Wallet == "" {
 		return
 	}
 	if s.total == 0 {
 		setText(s.empty, s.ui.t("Reading the history\u2026"))
 	}
 	q.Count = pageRows
+	s.reading = true
 	s.stop = later(s.ui, func(ctx context.Context) (app.History, error) { return b.History(ctx, p, q) },
 		func(h app.History, err error) {
 			if version != s.version {
 				return
+			}
+			if s.reading = false; s.stale {
+				defer s.restart()
 			}
 			if err != nil {
 				s.progress.fail(err)

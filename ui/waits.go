@@ -16,7 +16,7 @@ type waits struct {
 }
 
 // mostWaits is of how many payments the waits are kept.
-const mostWaits = 2_000
+const mostWaits = 4_000
 
 func newWaits(u *UI) *waits { return &waits{ui: u, known: map[spv.Hash]*app.PaymentRisk{}} }
 

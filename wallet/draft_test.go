@@ -9,6 +9,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
@@ -323,7 +324,7 @@ func TestNeverMerge(t *testing.T) {
 }
 
 func TestDust(t *testing.T) {
-	bitcoin, doge := params(t, "bitcoin"), params(t, "dogecoin")
+	bitcoin, doge := testchain.Params(t, "bitcoin"), testchain.Params(t, "dogecoin")
 	for _, c := range []struct { // Bitcoin Core's GetDustThreshold at 3 sat/vB
 		script []byte
 		want   int64

@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/btcutil/psbt"
 	"github.com/btcsuite/btcd/txscript"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/keystore/descriptor"
 	"github.com/layeredpow/lamina/wallet/address"
@@ -187,7 +188,7 @@ func TestSharedRefused(t *testing.T) {
 			t.Errorf("%s: opens with one address", form)
 		}
 	}
-	bare := *params(t, "dev")
+	bare := *testchain.Params(t, "dev")
 	bare.Address.HRP = ""
 	for _, f := range forms {
 		if _, err := Open(&bare, newClub(t, "dev", f.text).c.Accounts(), &Memory{}); err == nil {

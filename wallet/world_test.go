@@ -8,52 +8,11 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
-
-// world is one wallet with keys of its own on one chain, and whatever happens there.
-type world struct {
-	t    testing.TB
-	seed uint64
-	rng  *rand.Rand
-	keys *keystore.Keyring
-	log  *breakable
-	c    *Chain
-	n    uint32 // foreign transactions made
-}
-
-// breakable is a log that may fail.
-type breakable struct {
-	Memory
-	broken bool
-	writes int
-}
-
-var errBroken = errors.New("disk full")
-
-func (l *breakable) Write(r []Record) error {
-	if l.broken {
-		return errBroken
-	}
-	l.writes++
-	return l.Memory.Write(r)
-}
-
-func params(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 func newWorld(t testing.TB, chain string, seed uint64) *world {
 	t.Helper()
@@ -67,7 +26,7 @@ func newWorld(t testing.TB, chain string, seed uint64) *world {
 	if w.keys, err = keystore.Open(s); err != nil {
 		t.Fatal(err)
 	}
-	w.open(params(t, chain))
+	w.open(testchain.Params(t, chain))
 	return w
 }
 

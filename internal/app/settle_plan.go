@@ -50,7 +50,7 @@ func (l *Local) pegged(wallet, chain string) (s *settlement, layer, l1 *ledger, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on[layer.params.NetID()] == nil {
-		return nil, nil, nil, Coded(CodeMissing, "wallet %s: wants accounts on both %s and %s, see AddChains", wallet, l1.params.Name, chain)
+		return nil, nil, nil, Coded(CodeMissing, "wallet %s: wants accounts on both %s and %s", wallet, l1.params.Name, chain)
 	}
 	return s, layer, l1, nil
 }

@@ -44,6 +44,7 @@ var rules = []rule{
 	{pkg: "internal/simnet", ours: []string{"spv", "wallet", "internal/node"}, never: []string{"net", fyne}},
 	{pkg: "internal/realnode", ours: []string{"internal/testdata"}, never: []string{fyne}},
 	{pkg: "internal/testdata", never: []string{"net", fyne}},
+	{pkg: "internal/testchain", ours: []string{"spv", "assets"}, never: []string{"net", fyne}},
 	{pkg: "internal/archtest", never: []string{"net", fyne}},
 	{pkg: "internal/tools", never: []string{"net", fyne}},
 	{pkg: "internal/tools/lightclient", ours: []string{"spv", "internal/store", "internal/p2p"}, never: []string{"net", fyne}},

@@ -6,11 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-
-	"golang.org/x/net/netutil"
 )
 
-// MaxConnections is how many connections are served at a time; others wait.
+// MaxConnections is how many connections are served at a time. One more ends the oldest that has yet to say its first request, or waits.
 const MaxConnections = 64
 
 // LoadTLS reads a certificate with its chain, and its key, from PEM files.
@@ -36,7 +34,7 @@ func Listen(address string, secure *tls.Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpc address %s: %w", address, err)
 	}
-	limited := netutil.LimitListener(l, MaxConnections)
+	limited := newPlaces(l, MaxConnections)
 	if secure != nil {
 		return tls.NewListener(limited, secure), nil
 	}

@@ -1,11 +1,13 @@
 package rpc
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -333,16 +335,37 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestSlowClients: clients that hold connections without a request take no more than there are, and lose them in time.
+// TestSlowClients: clients that hold connections without a request, or after one, keep nobody out, however many they are.
 func TestSlowClients(t *testing.T) {
 	if headerTime > 15*time.Second || bodyTime > time.Minute || MaxConnections > 128 {
 		t.Error("limits have been loosened")
 	}
 	w := start(t)
-	for range MaxConnections - 1 {
+	for range 2 * MaxConnections {
 		conn := dial(t, w.addr)
 		_, err := conn.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "))
 		check(t, err)
 	}
-	check(t, w.client("", "").Call(t.Context(), nil, "uptime")) // the last connection answers
+	served := func() {
+		t.Helper()
+		ctx, stop := context.WithTimeout(t.Context(), headerTime/2)
+		defer stop()
+		check(t, w.client("", "").Call(ctx, nil, "uptime"))
+	}
+	served()
+	var idle []net.Conn
+	for range MaxConnections {
+		conn := dial(t, w.addr)
+		_, err := conn.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+		check(t, err)
+		idle = append(idle, conn)
+	}
+	for _, conn := range idle {
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		check(t, err)
+		if answer.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("status %s for nobody", answer.Status)
+		}
+	}
+	served()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
 )
@@ -22,8 +23,8 @@ type pegWorld struct {
 
 func newPegWorld(t testing.TB, layer string, seed uint64, odds int) *pegWorld {
 	w := &pegWorld{rng: rand.New(rand.NewPCG(seed, 1))}
-	w.l1 = newSim(t, params(t, "dev"), nil)
-	w.layer = newSim(t, params(t, layer), w.l1)
+	w.l1 = newSim(t, testchain.Params(t, "dev"), nil)
+	w.layer = newSim(t, testchain.Params(t, layer), w.l1)
 	for range 30 {
 		w.l1.mine(true)
 		w.layer.mine(true)
@@ -324,7 +325,7 @@ func b2i(b bool) int {
 }
 
 func TestTrust(t *testing.T) {
-	l1, layer := params(t, "dev"), params(t, "dev-native")
+	l1, layer := testchain.Params(t, "dev"), testchain.Params(t, "dev-native")
 	got, err := TrustIn(layer, l1, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv/swap"
 )
 
@@ -31,8 +32,8 @@ const giveL1, giveLayer = 200_000, 700_000
 
 func newSwapWorld(t testing.TB, seed uint64, odds int) *swapWorld {
 	w := &swapWorld{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), pending: map[*sim][]*wire.MsgTx{}}
-	w.l1 = newSim(t, params(t, "dev"), nil)
-	w.layer = newSim(t, params(t, "dev-issued"), w.l1)
+	w.l1 = newSim(t, testchain.Params(t, "dev"), nil)
+	w.layer = newSim(t, testchain.Params(t, "dev-issued"), w.l1)
 	for range 30 {
 		w.l1.mine(true)
 		w.layer.mine(true)
@@ -48,8 +49,8 @@ func newSwapWorld(t testing.TB, seed uint64, odds int) *swapWorld {
 // newTwoClocks is a world of two L1s that share no clock: where one makes a block the other makes four.
 func newTwoClocks(t testing.TB, seed uint64) *swapWorld {
 	w := &swapWorld{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), pending: map[*sim][]*wire.MsgTx{}, often: 3}
-	w.l1 = newSim(t, params(t, "bitcoin-regtest"), nil)
-	w.layer = newSim(t, params(t, "litecoin-regtest"), nil)
+	w.l1 = newSim(t, testchain.Params(t, "bitcoin-regtest"), nil)
+	w.layer = newSim(t, testchain.Params(t, "litecoin-regtest"), nil)
 	for range 30 {
 		w.l1.mine(true)
 		w.layer.mine(true)

@@ -5,28 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/layeredpow/lamina/assets"
-	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/internal/testchain"
 )
-
-func params(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 const legacy = "1FsSia9rv4NeEwvJ2GvXrX7LyxYspbN2mo"
 
 // The examples of BIP21 and BIP321, and how each is refused or read.
 func TestParse(t *testing.T) {
-	p := params(t, "bitcoin")
+	p := testchain.Params(t, "bitcoin")
 	for _, c := range []struct {
 		text string
 		want Request
@@ -85,7 +71,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestBatch(t *testing.T) {
-	p := params(t, "bitcoin")
+	p := testchain.Params(t, "bitcoin")
 	good := "Address,Amount,Label\n" + legacy + ",0.5,\"rent, March\"\n\n " + legacy + " , 1\r\n"
 	got, err := ParseBatch(p, strings.NewReader(good))
 	if err != nil || len(got) != 2 || got[0].Amount != 50_000_000 || got[0].Label != "rent, March" || got[1].Address != legacy {
@@ -111,7 +97,7 @@ func TestBatch(t *testing.T) {
 }
 
 func FuzzParseBatch(f *testing.F) {
-	p := params(f, "bitcoin")
+	p := testchain.Params(f, "bitcoin")
 	f.Add("address,amount\n" + legacy + ",1,x\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := ParseBatch(p, strings.NewReader(text))
@@ -129,14 +115,14 @@ func FuzzParseBatch(f *testing.F) {
 func TestSchemes(t *testing.T) {
 	for name, want := range map[string]string{"bitcoin": "bitcoin", "bitcoin-signet": "bitcoin", "dogecoin": "dogecoin",
 		"dev-native": "dev-native", "dev": "dev", "layer-signet": "layer-signet"} {
-		if got := Scheme(params(t, name)); got != want {
+		if got := Scheme(testchain.Params(t, name)); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	p := params(f, "bitcoin")
+	p := testchain.Params(f, "bitcoin")
 	f.Add("bitcoin:" + legacy + "?amount=50&label=Luke-Jr&message=Donation%20for%20project%20xyz&a=b&=")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := Parse(p, text)

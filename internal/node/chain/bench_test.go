@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/internal/testchain"
 )
 
 // BenchmarkConnect accepts blocks of 20 small transactions, durably at once and not.
 func BenchmarkConnect(b *testing.B) {
-	p := easy(b, "dev")
+	p := testchain.Easy(b, "dev")
 	for name, live := range map[string]bool{"old": false, "live": true} {
 		b.Run(name, func(b *testing.B) {
 			c, err := Open(b.TempDir(), p, nil, Options{})
@@ -54,7 +56,7 @@ func BenchmarkConnect(b *testing.B) {
 // BenchmarkLarge builds a chain of 100,000 blocks and 1,000,000 coins, then opens it in a
 // process of its own. Run it with -benchtime 1x.
 func BenchmarkLarge(b *testing.B) {
-	p := easy(b, "dev")
+	p := testchain.Easy(b, "dev")
 	if dir := os.Getenv("LAMINA_CHAIN_LARGE"); dir != "" {
 		start := time.Now()
 		c, err := Open(dir, p, nil, Options{})

@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -17,7 +18,7 @@ import (
 // filled returns the folder of a closed chain of 30 blocks, and the model of it.
 func filled(t testing.TB) (string, *chains.Params, *model) {
 	t.Helper()
-	dir, p := t.TempDir(), easy(t, "dev")
+	dir, p := t.TempDir(), testchain.Easy(t, "dev")
 	m := newModel(genesisOf(t, p))
 	c := quick(t, dir, p, nil, Options{})
 	for _, b := range run(p, m.genesis, 30, 1) {
@@ -121,7 +122,7 @@ func change(t *testing.T, dir string, f func(tx *bolt.Tx) error) {
 // TestManyFiles fills several small block files and reads all back, after a loss of the
 // database, too.
 func TestManyFiles(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	list := run(p, genesisOf(t, p), 40, 1)
 	dir := t.TempDir()
 	b, err := openBlocks(diskFolder(dir), 1000, 1<<20, mark{})
@@ -165,7 +166,7 @@ func TestManyFiles(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	l1, layer := easy(t, "dev"), easy(t, "dev-native")
+	l1, layer := testchain.Easy(t, "dev"), testchain.Easy(t, "dev-native")
 	foreign := *l1
 	foreign.Kind = chains.AuxPoW
 	c, err := Open(t.TempDir(), l1, nil, Options{})
@@ -191,7 +192,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestDiskFull: a flush that fails changes nothing and is made up for by the next.
 func TestDiskFull(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	m := newModel(genesisOf(t, p))
 	db, err := bolt.Open(filepath.Join(t.TempDir(), databaseName), 0o600, &bolt.Options{NoSync: true})
 	check(t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -120,7 +121,7 @@ func (d mortalDB) Update(f func(*bolt.Tx) error) error {
 // for it. Then the history can be finished. A loss of power, which takes with it what was
 // not synced, costs only blocks that were old when they came.
 func TestKilledAtEveryWrite(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	p.Maturities = []chains.Maturity{{Blocks: 1}}
 	g := genesisOf(t, p)
 	a := run(p, g, 2, 1)
@@ -229,7 +230,7 @@ func killedAfter(t *testing.T, p *chains.Params, g *made, history []*made, left 
 // TestKilledProcess kills a real process under load, over and over, and finds the state
 // whole each time.
 func TestKilledProcess(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	if dir := os.Getenv("LAMINA_CHAIN_VICTIM"); dir != "" {
 		victim(t, dir)
 		return
@@ -282,7 +283,7 @@ func reread(t testing.TB, c *Chain, p *chains.Params) (*model, *made) {
 // victim grows a chain by two blocks at a time, every third time from a fork, and prints a
 // byte for each pair.
 func victim(t *testing.T, dir string) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	c, err := Open(dir, p, nil, Options{FlushBlocks: 7})
 	check(t, err)
 	_, at := reread(t, c, p)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -26,7 +27,7 @@ type stack struct {
 
 func newStack(t *testing.T, o Options) *stack {
 	t.Helper()
-	s := &stack{t: t, p1: easy(t, "dev"), p2: easy(t, "dev-native"), d1: t.TempDir(), d2: t.TempDir(), o: o}
+	s := &stack{t: t, p1: testchain.Easy(t, "dev"), p2: testchain.Easy(t, "dev-native"), d1: t.TempDir(), d2: t.TempDir(), o: o}
 	s.g1, s.g2 = genesisOf(t, s.p1), genesisOf(t, s.p2)
 	s.m1, s.m2 = newModel(s.g1), newModel(s.g2)
 	s.builder = &layer{t: t, p: s.p2, model: s.m2}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node/consensus"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -23,7 +24,7 @@ func TestIndexAgainstTree(t *testing.T) {
 	check(t, err)
 	found, err := set.Get("dev")
 	check(t, err)
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	p.Eras = found.Eras
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 3))
@@ -95,7 +96,7 @@ func TestIndexAgainstTree(t *testing.T) {
 
 // TestReads asks what peers, RPC and miners ask.
 func TestReads(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	g := genesisOf(t, p)
 	c := quick(t, t.TempDir(), p, nil, Options{})
 	list := run(p, g, 25, 1)
@@ -158,7 +159,7 @@ func TestReads(t *testing.T) {
 	check(t, err)
 	tip := list[24]
 	if next.Prev != tip.ref() || next.MedianTime != tip.at(20).header.Time() || next.MedianTime != c.MedianTime() ||
-		next.MedianTimeAt(10) != tip.at(5).header.Time() || c.NextBits(tip.header.Time()+10) != easyBits {
+		next.MedianTimeAt(10) != tip.at(5).header.Time() || c.NextBits(tip.header.Time()+10) != testchain.EasyBits {
 		t.Fatalf("next: %+v", next)
 	}
 	head, err := c.FilterHeader(25)
@@ -179,7 +180,7 @@ func TestReads(t *testing.T) {
 // TestRefused spoils a block in one way each. Those that are bad for ever are remembered,
 // the others do not stand in the way of the true one.
 func TestRefused(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	g := genesisOf(t, p)
 	for name, s := range map[string]struct {
 		spoil func(b *made) *made
@@ -211,7 +212,7 @@ func TestRefused(t *testing.T) {
 		}, spv.CheckFutureTime, false},
 		"no work": {func(b *made) *made {
 			h := headerOn(4, b.prev, b.txs, b.header.Time())
-			target, _ := spv.ParseTarget(easyBits)
+			target, _ := spv.ParseTarget(testchain.EasyBits)
 			for id := h.ID(); spv.Meets(&id, &target); id = h.ID() {
 				h[76]++
 			}
@@ -320,7 +321,7 @@ func readAll(t *testing.T, c *Chain) {
 // FuzzAccept: whatever bytes come, the chain stays as it was or moves to a block that
 // follows the rules, and takes the next good block.
 func FuzzAccept(f *testing.F) {
-	p := easy(f, "dev")
+	p := testchain.Easy(f, "dev")
 	list := run(p, genesisOf(f, p), 4, 1)
 	for _, b := range list {
 		f.Add(b.raw)

@@ -7,13 +7,14 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 )
 
 // TestShun: what the operator shuns is left at once, over kills too, and whatever is built
 // on it; it is followed again when the word is taken back.
 func TestShun(t *testing.T) {
-	p, dir := easy(t, "dev"), t.TempDir()
+	p, dir := testchain.Easy(t, "dev"), t.TempDir()
 	g := genesisOf(t, p)
 	m := newModel(g)
 	c := quick(t, dir, p, nil, Options{})
@@ -90,7 +91,7 @@ func TestShun(t *testing.T) {
 
 // TestReadmitInvalid: the operator's word does not make a block that broke a rule good.
 func TestReadmitInvalid(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	g := genesisOf(t, p)
 	c := quick(t, t.TempDir(), p, nil, Options{})
 	a := run(p, g, 2, 1)

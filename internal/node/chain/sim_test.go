@@ -8,6 +8,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -73,7 +74,7 @@ func TestAgainstModel(t *testing.T) {
 }
 
 func simulate(t *testing.T, seed uint64, steps int) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	genesis := genesisOf(t, p)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s := &simulation{

@@ -10,31 +10,14 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	"github.com/holiman/uint256"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 )
 
-const easyBits = 0x207fffff
-
-// anyone is a script that everybody can spend.
-var anyone = []byte{txscript.OP_TRUE}
-
-// easy returns a development chain that takes two hashes a block.
-func easy(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get(name)
-	check(t, err)
-	p := *found
-	binary.LittleEndian.PutUint32(p.Genesis[72:], easyBits)
-	p.PowLimit, _ = spv.ParseTarget(easyBits)
-	p.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}
-	return &p
-}
+const testchain.EasyBits = 0x207fffff
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -124,13 +107,13 @@ func headerOn(version int32, prev *made, txs []*wire.MsgTx, time uint32) (h spv.
 	copy(h[4:], prev.id[:])
 	copy(h[36:], root[:])
 	binary.LittleEndian.PutUint32(h[68:], time)
-	binary.LittleEndian.PutUint32(h[72:], easyBits)
+	binary.LittleEndian.PutUint32(h[72:], testchain.EasyBits)
 	return h
 }
 
 // mine searches a nonce; bits above the fixed ones of the tests do not occur.
 func mine(h *spv.Header) {
-	target, _ := spv.ParseTarget(easyBits)
+	target, _ := spv.ParseTarget(testchain.EasyBits)
 	for nonce := uint32(0); ; nonce++ {
 		binary.LittleEndian.PutUint32(h[76:], nonce)
 		if id := h.ID(); spv.Meets(&id, &target) {

@@ -17,6 +17,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -209,12 +210,12 @@ func readBzip2(t testing.TB, path string) []byte {
 func realBlock(t testing.TB) (*Block, *world) {
 	t.Helper()
 	raw := readBzip2(t, "blockchain/testdata/277647.dat.bz2")
-	b, err := ParseBlock(params(t, "bitcoin"), raw[8:]) // magic and length come first
+	b, err := ParseBlock(testchain.Params(t, "bitcoin"), raw[8:]) // magic and length come first
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Height = 277647
-	w := &world{t: t, p: params(t, "bitcoin"), coins: map[wire.OutPoint]Coin{}}
+	w := &world{t: t, p: testchain.Params(t, "bitcoin"), coins: map[wire.OutPoint]Coin{}}
 	store := readBzip2(t, "blockchain/testdata/277647.utxostore.bz2")
 	for len(store) > 0 {
 		size := binary.LittleEndian.Uint32(store[36:])

@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -119,7 +120,7 @@ func TestChainedInBlock(t *testing.T) {
 // layer without its L1.
 func TestForeignChains(t *testing.T) {
 	for _, name := range []string{"dogecoin", "namecoin", "litecoin", "bitcoin-signet"} {
-		ctx := &Context{Params: params(t, name)}
+		ctx := &Context{Params: testchain.Params(t, name)}
 		if _, err := Connect(ctx, &Block{Height: 1}, nil, nil); err == nil || Permanent(err) {
 			t.Errorf("%s: %v", name, err)
 		}

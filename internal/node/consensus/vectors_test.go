@@ -19,6 +19,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -151,7 +152,7 @@ func spending(witness wire.TxWitness, sig, pk []byte, amount int64) (*wire.MsgTx
 func TestScriptVectors(t *testing.T) {
 	var tests [][]any
 	readJSON(t, "txscript/data/script_tests.json", &tests)
-	ctx := &TxContext{Params: params(t, "bitcoin"), Height: 1, MedianTimeAt: func(int32) uint32 { return 0 }}
+	ctx := &TxContext{Params: testchain.Params(t, "bitcoin"), Height: 1, MedianTimeAt: func(int32) uint32 { return 0 }}
 	cache := NewSigCache(50, [32]byte{1})
 	ran := 0
 	for i, test := range tests {
@@ -188,7 +189,7 @@ func TestScriptVectors(t *testing.T) {
 
 // TestTxVectors judges Bitcoin Core's tx_valid.json and tx_invalid.json: form and scripts.
 func TestTxVectors(t *testing.T) {
-	p := params(t, "bitcoin")
+	p := testchain.Params(t, "bitcoin")
 	for file, least := range map[string]int{"valid": 110, "invalid": 80} {
 		var tests [][]any
 		readJSON(t, "txscript/data/tx_"+file+".json", &tests)

@@ -13,26 +13,12 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/peg"
 )
-
-func params(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := *p
-	return &copied
-}
 
 // l1Chain is an L1 as a layer sees it: headers with branches, all without work.
 type l1Chain struct {
@@ -140,11 +126,11 @@ type world struct {
 }
 
 func newWorld(t testing.TB, name string) *world {
-	w := &world{t: t, p: params(t, name), coins: map[wire.OutPoint]Coin{}, claimed: map[wire.OutPoint]bool{}}
+	w := &world{t: t, p: testchain.Params(t, name), coins: map[wire.OutPoint]Coin{}, claimed: map[wire.OutPoint]bool{}}
 	w.key, _ = btcec.PrivKeyFromBytes(bytes.Repeat([]byte{7}, 32))
 	w.script = append([]byte{txscript.OP_0, 20}, btcutil.Hash160(w.key.PubKey().SerializeCompressed())...)
 	if w.p.Layer != nil {
-		w.l1 = newL1(params(t, w.p.Parent).Genesis)
+		w.l1 = newL1(testchain.Params(t, w.p.Parent).Genesis)
 		for range 10 {
 			w.l1.mine()
 		}

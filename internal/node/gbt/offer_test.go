@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/node/template"
+	"github.com/layeredpow/lamina/internal/testchain"
 )
 
 // tx returns a transaction in hex and its id, by btcd.
@@ -123,7 +124,7 @@ func TestParseOffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		offer, err := parseOffer(chain(t, "bitcoin-regtest"), raw, payout, []byte("/x/"))
+		offer, err := parseOffer(testchain.Params(t, "bitcoin-regtest"), raw, payout, []byte("/x/"))
 		if c.want != "" {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %s", c.name, err, c.want)
@@ -166,7 +167,7 @@ func FuzzParseOffer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
-	p := chain(f, "litecoin-regtest")
+	p := testchain.Params(f, "litecoin-regtest")
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		offer, err := parseOffer(p, raw, payout, nil)
 		if err != nil {
@@ -219,7 +220,7 @@ func TestCall(t *testing.T) {
 			}
 			c.answer(w, r)
 		}))
-		n, err := NewNode(chain(t, "bitcoin-regtest"), Access{URL: server.URL, User: "user", Password: secret})
+		n, err := NewNode(testchain.Params(t, "bitcoin-regtest"), Access{URL: server.URL, User: "user", Password: secret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +233,7 @@ func TestCall(t *testing.T) {
 		}
 		server.Close()
 	}
-	n, err := NewNode(chain(t, "bitcoin-regtest"), Access{URL: "http://127.0.0.1:1", Password: secret})
+	n, err := NewNode(testchain.Params(t, "bitcoin-regtest"), Access{URL: "http://127.0.0.1:1", Password: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func TestNewNodeRefuses(t *testing.T) {
 		{"bitcoin-signet", "http://localhost:1", "need a signature"},
 		{"layer-regtest", "http://localhost:1", "only an L1's templates"},
 	} {
-		if _, err := NewNode(chain(t, c.chain), Access{URL: c.url}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "pw") {
+		if _, err := NewNode(testchain.Params(t, c.chain), Access{URL: c.url}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "pw") {
 			t.Errorf("%s at %s: %v, want %s", c.chain, c.url, err, c.want)
 		}
 	}

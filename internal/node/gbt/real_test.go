@@ -10,27 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node/miner"
 	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/node/work"
 	"github.com/layeredpow/lamina/internal/realnode"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
-
-func chain(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // relay passes RPC calls on to a foreign node, which keeps its own address to itself.
 func relay(t *testing.T, name string, node *realnode.Node) *Node {
@@ -51,7 +38,7 @@ func relay(t *testing.T, name string, node *realnode.Node) *Node {
 		}
 	}))
 	t.Cleanup(server.Close)
-	n, err := NewNode(chain(t, name), Access{URL: server.URL, User: "u", Password: "p"})
+	n, err := NewNode(testchain.Params(t, name), Access{URL: server.URL, User: "u", Password: "p"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +115,7 @@ func bestIs(t *testing.T, node *realnode.Node, h *spv.Header) {
 func TestBtcd(t *testing.T) {
 	foreign := realnode.Btcd(t)
 	foreign.Generate(t, 12)
-	l1, layer := chain(t, "bitcoin-regtest"), chain(t, "layer-regtest")
+	l1, layer := testchain.Params(t, "bitcoin-regtest"), testchain.Params(t, "layer-regtest")
 	node := relay(t, l1.Name, foreign)
 	layerTree := spv.NewTree(&layer.Rules)
 	last := spv.Block{Hash: l1.NetID()} // no anchor is below L1's genesis
@@ -211,7 +198,7 @@ func pair(t *testing.T, start func(testing.TB) *realnode.Node) *realnode.Node {
 // TestLitecoind does the same with scrypt, transactions with witnesses and an existing merge-mined chain.
 func TestLitecoind(t *testing.T) {
 	foreign := pair(t, realnode.Litecoind)
-	l1, aux := chain(t, "litecoin-regtest"), chain(t, "dogecoin-regtest")
+	l1, aux := testchain.Params(t, "litecoin-regtest"), testchain.Params(t, "dogecoin-regtest")
 	node := relay(t, l1.Name, foreign)
 	foreign.Call(t, nil, "createwallet", "test")
 	var payee string
@@ -297,7 +284,7 @@ func TestExtensionBlocks(t *testing.T) {
 		if offer.Height != height || len(offer.Tail) < 2 {
 			t.Fatalf("offer at height %d with %d bytes of extension block, want height %d", offer.Height, len(offer.Tail), height)
 		}
-		for _, s := range mineOn(t, chain(t, "litecoin-regtest"), offer.Template) {
+		for _, s := range mineOn(t, testchain.Params(t, "litecoin-regtest"), offer.Template) {
 			if err := node.Submit(context.Background(), s.Block()); err != nil {
 				t.Fatal(err)
 			}

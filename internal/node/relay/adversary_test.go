@@ -10,6 +10,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -80,7 +81,7 @@ func TestAdversary(t *testing.T) {
 		}},
 		{"header without work", "work", true, func(l *link) {
 			h := header(good)
-			target, _ := spv.ParseTarget(easyBits)
+			target, _ := spv.ParseTarget(testchain.EasyBits)
 			for id := h.ID(); spv.Meets(&id, &target); id = h.ID() {
 				h[76]++
 			}

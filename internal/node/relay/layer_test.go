@@ -12,6 +12,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/mempool"
 	"github.com/layeredpow/lamina/internal/node/template"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -114,7 +115,7 @@ func TestLayer(t *testing.T) {
 		l1.mine(miner)
 	}
 	n := newNetwork(t, 41)
-	n.p = easy(t, "dev-native")
+	n.p = testchain.Easy(t, "dev-native")
 	a, b, c := n.layered("a", l1), n.layered("b", l1), n.layered("c", l1)
 	list := []*host{a.host, b.host, c.host}
 	n.feed(a, miner.node.chain)

@@ -13,7 +13,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/mempool"
@@ -25,28 +25,9 @@ import (
 )
 
 const (
-	easyBits = 0x207fffff
+	testchain.EasyBits = 0x207fffff
 	serves   = wire.SFNodeNetwork | wire.SFNodeWitness | wire.SFNodeCF
 )
-
-// open is the output script of everybody: P2WSH of OP_TRUE.
-var open = func() []byte {
-	sum := sha256.Sum256([]byte{txscript.OP_TRUE})
-	return append([]byte{0, 32}, sum[:]...)
-}()
-
-func easy(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get(name)
-	check(t, err)
-	p := *found
-	binary.LittleEndian.PutUint32(p.Genesis[72:], easyBits)
-	p.PowLimit, _ = spv.ParseTarget(easyBits)
-	p.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}
-	return &p
-}
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -121,7 +102,7 @@ func (e *events) Pop() any {
 }
 
 func newNetwork(t testing.TB, seed uint64) *network {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	n := &network{t: t, rng: rand.New(rand.NewPCG(seed, 0x4e)), p: p,
 		now: time.Unix(int64(p.Genesis.Time())+1_000_000, 0), pace: 10}
 	t.Cleanup(func() {
@@ -338,7 +319,7 @@ func (n *network) build(h *host) []byte {
 		Candidates: candidates, Payout: open, Extra: extra[:]})
 	check(n.t, err)
 	header, coinbase := b.Bare()
-	target, _ := spv.ParseTarget(easyBits)
+	target, _ := spv.ParseTarget(testchain.EasyBits)
 	for id := header.ID(); !spv.Meets(&id, &target); id = header.ID() {
 		binary.LittleEndian.PutUint32(header[76:], binary.LittleEndian.Uint32(header[76:])+1)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -72,7 +73,7 @@ func newSampleWorld(t *testing.T, seed uint64, change func(*chains.Params)) *sam
 		l1.mine(miner)
 	}
 	n := newNetwork(t, seed+1000)
-	n.p = easy(t, "dev-native")
+	n.p = testchain.Easy(t, "dev-native")
 	if change != nil {
 		change(n.p)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/peg"
@@ -16,7 +17,7 @@ import (
 // large returns a layer with n settlers of whom k sign, and their keys.
 func large(t testing.TB, n, k int) (keys []daemon.Signer, p, l1 *chains.Params) {
 	t.Helper()
-	p, l1 = easy(t, "dev-native"), easy(t, "dev")
+	p, l1 = testchain.Easy(t, "dev-native"), testchain.Easy(t, "dev")
 	set := chains.Settlers{To: 1 << 30, K: k, KR: 1}
 	for i := range n {
 		key := keyFile(t, i+1)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -71,7 +72,7 @@ func TestKeyFile(t *testing.T) {
 	if printed := string(text) + fmt.Sprintf("%v %+v %#v %s", k, k, k, k); strings.Count(printed, "[settler key]") != 5 {
 		t.Errorf("printed %s", printed)
 	}
-	p, l1 := easy(t, "dev-native"), easy(t, "dev")
+	p, l1 := testchain.Easy(t, "dev-native"), testchain.Easy(t, "dev")
 	p.Settlers = []chains.Settlers{{To: 1 << 30, K: 2, KR: 1, Keys: [][32]byte{keyFile(t, 5).Keys()[0], public}}}
 	b, _, err := peg.Derive(p, l1, largeState(p, 3, 2))
 	check(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/settler"
@@ -23,7 +23,7 @@ import (
 	"github.com/layeredpow/lamina/spv/peg"
 )
 
-const easyBits = 0x207fffff
+const testchain.EasyBits = 0x207fffff
 
 var anyone = []byte{txscript.OP_TRUE}
 
@@ -32,24 +32,6 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// easy returns a development chain that takes two hashes a block.
-func easy(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get(name)
-	check(t, err)
-	p := *found
-	binary.LittleEndian.PutUint32(p.Genesis[72:], easyBits)
-	p.PowLimit, _ = spv.ParseTarget(easyBits)
-	p.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}
-	if p.Peg != nil {
-		own := *p.Peg
-		p.Peg = &own
-	}
-	return &p
 }
 
 // world is a real L1 and a real layer on it, both fully validated, with a miner who takes
@@ -76,7 +58,7 @@ type opened struct {
 
 func newWorld(t testing.TB, layer string, change func(p2 *chains.Params)) *world {
 	t.Helper()
-	w := &world{t: t, p1: easy(t, "dev"), p2: easy(t, layer), vote: 1, spends: map[wire.OutPoint]bool{}, after: func() {}}
+	w := &world{t: t, p1: testchain.Easy(t, "dev"), p2: testchain.Easy(t, layer), vote: 1, spends: map[wire.OutPoint]bool{}, after: func() {}}
 	if change != nil {
 		change(w.p2)
 	}
@@ -344,7 +326,7 @@ func (w *world) l1Block(prev spv.Block, txs []*wire.MsgTx, layer *consensus.Bloc
 	commitWitness(all)
 	below, _ := w.l1.Header(prev.Hash)
 	h := headerOn(4, prev.Hash, all, below.Time()+10)
-	target, _ := spv.ParseTarget(easyBits)
+	target, _ := spv.ParseTarget(testchain.EasyBits)
 	for id := h.ID(); !spv.Meets(&id, &target); id = h.ID() {
 		binary.LittleEndian.PutUint32(h[76:], h.Nonce()+1)
 	}
@@ -392,7 +374,7 @@ func headerOn(version int32, prev spv.Hash, txs []*wire.MsgTx, time uint32) (h s
 	copy(h[4:], prev[:])
 	copy(h[36:], root[:])
 	binary.LittleEndian.PutUint32(h[68:], time)
-	binary.LittleEndian.PutUint32(h[72:], easyBits)
+	binary.LittleEndian.PutUint32(h[72:], testchain.EasyBits)
 	return h
 }
 

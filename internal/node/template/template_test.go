@@ -13,23 +13,9 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 )
-
-func chain(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // pay makes a transaction with btcd's encoder; tag makes it differ.
 func pay(t testing.TB, tag uint32, witness bool) Candidate {
@@ -56,7 +42,7 @@ func pay(t testing.TB, tag uint32, witness bool) Candidate {
 var payout = append([]byte{0, 20}, make([]byte, 20)...)
 
 func request(t testing.TB, name string, candidates ...Candidate) *Request {
-	p := chain(t, name)
+	p := testchain.Params(t, name)
 	r := &Request{Chain: p, Prev: spv.Block{Height: 99, Hash: spv.Hash{7}}, Bits: 0x207fffff, Median: 1_600_000_000,
 		Now: 1_600_000_100, Candidates: candidates, Payout: payout}
 	if p.Kind.Layered() {

@@ -17,6 +17,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
@@ -292,7 +293,7 @@ func TestTransactions(t *testing.T) {
 
 // TestAmounts: decimals are exact both ways.
 func TestAmounts(t *testing.T) {
-	p := easy(t, "dev")
+	p := testchain.Easy(t, "dev")
 	for value, want := range map[int64]string{0: "0.00000000", 1: "0.00000001", -1: "-0.00000001", 123456789012: "1234.56789012", 100000000: "1.00000000"} {
 		if got := coins(p, value); string(got) != want {
 			t.Errorf("%d: %s", value, got)

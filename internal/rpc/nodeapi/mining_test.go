@@ -19,6 +19,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/gbt"
 	"github.com/layeredpow/lamina/internal/node/miner"
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/pow"
 	"github.com/layeredpow/lamina/wallet/address"
@@ -140,7 +141,7 @@ func TestRefusedBlocks(t *testing.T) {
 
 // unsolve sets a nonce that does not meet the target.
 func unsolve(block []byte) {
-	target, _ := spv.ParseTarget(easyBits)
+	target, _ := spv.ParseTarget(testchain.EasyBits)
 	for n := uint32(0); ; n++ {
 		binary.LittleEndian.PutUint32(block[76:], n)
 		id := pow.DoubleSHA256(block[:80])
@@ -205,7 +206,7 @@ func TestAuxBlocks(t *testing.T) {
 	}
 	time := w.l1.at - 50_000 + 400
 	prove := func(reverse bool) string {
-		return poolProof(parent.ID(), easyBits, time, 31, c.Hash, c.Target, reverse)
+		return poolProof(parent.ID(), testchain.EasyBits, time, 31, c.Hash, c.Target, reverse)
 	}
 	wrong := prove(false)
 	var e *rpc.Error

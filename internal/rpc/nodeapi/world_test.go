@@ -2,7 +2,6 @@ package nodeapi
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,7 +12,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/auxblock"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
@@ -22,12 +21,11 @@ import (
 	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/rpc"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/pow"
 	"github.com/layeredpow/lamina/wallet/address"
 )
 
-const easyBits = 0x207fffff
+const testchain.EasyBits = 0x207fffff
 
 var (
 	anyone    = []byte{txscript.OP_TRUE}
@@ -42,59 +40,9 @@ func p2wsh(script []byte) []byte {
 	return b
 }
 
-// world is a running development chain with a layer: real chain state and mempools, a server in front.
-type world struct {
-	t      testing.TB
-	l1     *part
-	layer  *part
-	url    string
-	dir    string
-	login  rpc.Login
-	peers  *fakePeers
-	client *rpc.Client
-	server *rpc.Server
-}
-
-// part is one chain of it; it is the loop, the miner and what createauxblock asks.
-type part struct {
-	t     testing.TB
-	p     *chains.Params
-	chain *chain.Chain
-	pool  *mempool.Pool
-	node  *Node
-	l1    *part // of a layer
-	over  *part // of the L1: its layer
-
-	mu   sync.Mutex // the loop
-	news chan struct{}
-	tag  uint32
-	at   uint32 // the clock, seconds since 1970
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// easy returns a development chain that takes two hashes a block.
-func easy(t testing.TB, name string) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get(name)
-	check(t, err)
-	p := *found
-	binary.LittleEndian.PutUint32(p.Genesis[72:], easyBits)
-	p.PowLimit, _ = spv.ParseTarget(easyBits)
-	p.Eras = []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}
-	return &p
-}
-
 func newPart(t testing.TB, name string, l1 *part) *part {
 	t.Helper()
-	p := &part{t: t, p: easy(t, name), l1: l1, news: make(chan struct{})}
+	p := &part{t: t, p: testchain.Easy(t, name), l1: l1, news: make(chan struct{})}
 	p.at = p.p.Genesis.Time() + 100_000
 	var source chain.ParentSource
 	cfg := mempool.Config{Params: p.p}
@@ -200,7 +148,7 @@ func (p *part) Template(payout []byte) (*template.Template, error) {
 		return nil, err
 	}
 	p.tag++
-	r := &template.Request{Chain: p.p, Prev: next.Prev, Bits: easyBits, Median: next.MedianTime, Now: p.at - 50_000 + 10*uint32(next.Prev.Height),
+	r := &template.Request{Chain: p.p, Prev: next.Prev, Bits: testchain.EasyBits, Median: next.MedianTime, Now: p.at - 50_000 + 10*uint32(next.Prev.Height),
 		Candidates: candidates, Payout: payout, Extra: []byte(fmt.Sprint("/", p.tag))}
 	if p.l1 != nil {
 		last := spv.Block{Hash: p.l1.chain.NetID()}
