@@ -25,9 +25,11 @@ func (b *builder) pay() (*Draft, error) {
 		ChangeWeight: address.OutputWeight(b.change.Script), ChangeSpend: spend,
 		MinChange: max(Dust(b.c.params, b.change.Script), policy.SoftDust, b.req.LongTerm.Of(spend)), MaxWeight: MaxWeight,
 	}
+	var out int64
 	for _, o := range b.fixed {
-		req.Target += o.Value
+		out += o.Value
 	}
+	req.Target = out
 	payers := b.payers()
 	extra := b.soft(b.fixed)
 	if req.SubtractFee = len(payers) > 0; !req.SubtractFee {
@@ -44,14 +46,11 @@ func (b *builder) pay() (*Draft, error) {
 		outputs++
 	}
 	weight := b.baseWeight(len(picked), outputs)
-	var sum, out int64
+	var sum int64
 	for i, n := range got.Coins {
 		picked[i] = all[n]
 		weight += coins[n].Weight
 		sum += coins[n].Value
-	}
-	for _, o := range b.fixed {
-		out += o.Value
 	}
 	if got.Change {
 		weight += address.OutputWeight(b.change.Script)

@@ -14,6 +14,34 @@ import (
 	"github.com/layeredpow/lamina/spv/chains"
 )
 
+// world is one wallet with keys of its own on one chain, and whatever happens there.
+type world struct {
+	t    testing.TB
+	seed uint64
+	rng  *rand.Rand
+	keys *keystore.Keyring
+	log  *breakable
+	c    *Chain
+	n    uint32 // foreign transactions made
+}
+
+// breakable is a log that may fail.
+type breakable struct {
+	Memory
+	broken bool
+	writes int
+}
+
+var errBroken = errors.New("disk full")
+
+func (l *breakable) Write(r []Record) error {
+	if l.broken {
+		return errBroken
+	}
+	l.writes++
+	return l.Memory.Write(r)
+}
+
 func newWorld(t testing.TB, chain string, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), log: &breakable{}}

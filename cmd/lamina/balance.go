@@ -79,18 +79,10 @@ func (s *session) history() *cobra.Command {
 	var attacker float64
 	c := s.onPurse("history", "list payments", historyHelp, cobra.NoArgs, &f, wantMoney,
 		func(ctx context.Context, d *desk, _ []string) error {
-			for _, day := range []struct {
-				name, text string
-				to         *time.Time
-			}{{"since", since, &q.Since}, {"until", until, &q.Until}} {
-				if day.text == "" {
-					continue
+			for _, day := range []day{{"since", since, &q.Since}, {"until", until, &q.Until}} {
+				if err := day.read(); err != nil {
+					return err
 				}
-				at, err := time.Parse(time.DateOnly, day.text)
-				if err != nil {
-					return unreadable(fmt.Errorf("--%s %q: want YYYY-MM-DD", day.name, day.text), "")
-				}
-				*day.to = at
 			}
 			if csv {
 				raw, err := d.ExportHistory(ctx, d.in, q)
@@ -136,6 +128,22 @@ func (s *session) history() *cobra.Command {
 	flags.BoolVar(&csv, "csv", false, "all of them as comma-separated values")
 	c.MarkFlagsMutuallyExclusive("csv", "count")
 	return c
+}
+
+// day is a flag that says a day.
+type day struct {
+	flag, text string
+	to         *time.Time
+}
+
+func (d *day) read() (err error) {
+	if d.text == "" {
+		return nil
+	}
+	if *d.to, err = time.Parse(time.DateOnly, d.text); err != nil {
+		return unreadable(fmt.Errorf("--%s %q: want YYYY-MM-DD", d.flag, d.text), "")
+	}
+	return nil
 }
 
 func stateOf(r *app.Row) string {

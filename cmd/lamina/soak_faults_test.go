@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -80,25 +81,19 @@ func (w *soakWorld) spoil() {
 	link.set(f)
 }
 
-// The clocks of wallets are off by up to two hours. Those of nodes by less than what makes blocks those of the future: else nodes
-// leave each other alone for ten minutes, longer than anybody waits here.
-const (
-	soakSkew     = 2 * 3600
-	soakNodeSkew = 500
-)
-
-// skew puts the clock of one process off.
+// skew puts the clock of one process off by up to two hours.
 func (w *soakWorld) skew() {
-	i, most := w.rng.IntN(len(w.processes())), soakSkew
-	if i < len(w.nodes) {
-		most = soakNodeSkew
-	}
-	off := w.rng.IntN(2*most+1) - most
+	i := w.rng.IntN(len(w.processes()))
+	off := w.rng.IntN(4*3600+1) - 2*3600
 	w.note("clock of %s off by %d s", w.processes()[i].name, off)
 	w.turn(i, off)
 }
 
 func (w *soakWorld) turn(i, seconds int) {
+	w.early = w.early || i == 0 && seconds > soakFuture
+	if p := w.processes()[i]; seconds < -soakFuture && i < len(w.nodes) && !slices.Contains(w.late, p) {
+		w.late = append(w.late, p)
+	}
 	if err := os.WriteFile(w.skews[i], []byte(strconv.Itoa(seconds)), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -118,6 +113,40 @@ func (w *soakWorld) limit(p *soakProcess, bytes uint64) {
 	}
 }
 
+// soakFuture is how many seconds ahead of all clocks blocks may be, and a little less.
+const soakFuture = 500
+
+// soakLead is by how many blocks a branch overtakes another.
+const soakLead = 20
+
+// overtake has the second node mine until the first follows it. That one's blocks of the time when its clock was fast nobody else
+// takes for hours, and it would build on them for ever: no other miner is here.
+func (w *soakWorld) overtake() {
+	for _, chain := range w.chains() {
+		var height, there int
+		w.until("the first node's height on "+chain, func() error { return w.rpc(0, chain, &height, "getblockcount") })
+		w.until("the first node follows on "+chain, func() error {
+			if err := w.rpc(1, chain, &there, "getblockcount"); err != nil {
+				return err
+			}
+			var ids [2]string
+			for i := range ids {
+				if err := w.rpc(i, chain, &ids[i], "getblockhash", fmt.Sprint(height)); err != nil && i == 0 {
+					return err
+				}
+			}
+			if ids[0] == ids[1] {
+				return nil
+			}
+			if err := w.generate(1, 0, chain, max(height-there, 0)+soakLead); err != nil {
+				return err
+			}
+			return fmt.Errorf("block %d is %v", height, ids)
+		})
+	}
+	w.early = false
+}
+
 // heal ends all faults.
 func (w *soakWorld) heal() {
 	w.note("all is healed")
@@ -133,7 +162,16 @@ func (w *soakWorld) heal() {
 			w.limit(p, unix.RLIM_INFINITY)
 		}
 	}
+	for _, p := range w.late {
+		if err := p.signal(syscall.SIGKILL); err != nil {
+			w.fail("%v", err)
+		}
+	}
+	w.late = nil
 	w.revive()
+	if w.early {
+		w.overtake()
+	}
 }
 
 // skewed is a clock that is off by the seconds in a file.

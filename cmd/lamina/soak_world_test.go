@@ -118,6 +118,8 @@ type soakWorld struct {
 	between []*soakLink            // from the other nodes to the first
 	homes   map[string][]*soakLink // from the wallets to the nodes, by wallet and chain
 	skews   []string               // files with seconds, by which the processes' clocks are off
+	late    []*soakProcess         // nodes that were slow, and have banned whoever showed them blocks of the future
+	early   bool                   // the first node has blocks that are of the future to all others
 
 	number  int // of the next errand or file
 	errands []soakErrand

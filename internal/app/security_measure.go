@@ -61,7 +61,9 @@ func (l *ledger) measure() *measurement {
 		return last
 	}
 	l.measureShare(m)
-	l.gauge.last = m
+	if stored, _ := l.chain.Tip(); stored == m.tip { // else the newest proofs are still on their way there
+		l.gauge.last = m
+	}
 	return m
 }
 

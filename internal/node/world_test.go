@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -28,8 +28,7 @@ func check(t testing.TB, err error) {
 
 func stack(t testing.TB, name string, own ...*chains.Params) chains.Stack {
 	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
+	set := testchain.Set(t)
 	for _, p := range own {
 		check(t, set.Add(p))
 	}

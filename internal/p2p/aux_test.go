@@ -11,11 +11,10 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	"github.com/holiman/uint256"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/store"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
@@ -25,14 +24,7 @@ import (
 // byte for byte.
 func TestRealProofs(t *testing.T) {
 	const height, trusted = 158001, 11 // as many as median time looks back
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get("dogecoin-testnet")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := testchain.Params(t, "dogecoin-testnet")
 	rules := p.Rules
 	rules.MinimumWork = uint256.Int{} // the run is not the whole chain
 	c := msg.Codec{Magic: p.P2P.Magic, AuxPoW: true, MaxBlock: p.P2P.MaxMessage}

@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/internal/realnode"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
@@ -42,14 +41,7 @@ func (h *hasty) Step(now time.Time, in syncer.Input) []syncer.Output {
 // TestBloomReal: nodes that we did not write match blocks by our Bloom filters: the blocks
 // that pay a script and, by what the node adds to the filter itself, those that spend it.
 func TestBloomReal(t *testing.T) {
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get("litecoin-regtest")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := testchain.Params(t, "litecoin-regtest")
 	nodes := []*realnode.Node{realnode.LitecoindBloom(t), realnode.LitecoindBloom(t)}
 	script, want := paidAndSpent(t, nodes[0])
 	copyBlocks(t, nodes[0], nodes[1])
@@ -61,7 +53,7 @@ func TestBloomReal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var last syncer.Status
-	err = p2p.Run(ctx, p2p.Config{
+	err := p2p.Run(ctx, p2p.Config{
 		Codec: msg.Codec{Magic: p.P2P.Magic, MaxBlock: 4_000_000}, Agent: "/test/", Protocol: p.P2P.Protocol,
 		Peers: []string{nodes[0].P2P, nodes[1].P2P}, Log: slog.New(slog.DiscardHandler), Inputs: inputs,
 		Sink: func(out syncer.Output) ([]syncer.Input, error) {

@@ -3,6 +3,10 @@ package testchain
 import (
 	"testing"
 
+	"github.com/btcsuite/btcd/blockchain"
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/wire"
+
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -21,5 +25,33 @@ func TestOwn(t *testing.T) {
 	target, ok := spv.ParseTarget(EasyBits)
 	if !ok || target.BitLen() != 255 {
 		t.Errorf("a target of %d bits, want 255: every second hash", target.BitLen())
+	}
+}
+
+// TestBlock: the parts fit together by the tree's rules and by those of a program that we did not write.
+func TestBlock(t *testing.T) {
+	p := Easy(t, "dev")
+	spend := wire.NewMsgTx(2)
+	spend.AddTxIn(wire.NewTxIn(&wire.OutPoint{Hash: spv.Hash{1}}, nil, wire.TxWitness{{1}}))
+	spend.AddTxOut(wire.NewTxOut(1, []byte{0x51}))
+	for _, txs := range [][]*wire.MsgTx{{Coinbase(p, 1, 7, nil)}, {Coinbase(p, 1, 7, nil), spend}} {
+		CommitWitness(txs)
+		h := HeaderOn(4, p.NetID(), txs, p.Genesis.Time()+10)
+		Mine(&h)
+		if _, err := spv.NewTree(&p.Rules).Connect([]spv.Sealed{{Header: h}}, 0); err != nil {
+			t.Error(err)
+		}
+		var all []*btcutil.Tx
+		for _, tx := range txs {
+			all = append(all, btcutil.NewTx(tx))
+		}
+		root := blockchain.CalcMerkleRoot(all, false)
+		if h.MerkleRoot() != root {
+			t.Errorf("merkle root %s, want %s", h.MerkleRoot(), root)
+		}
+		block := btcutil.NewBlock(&wire.MsgBlock{Transactions: txs})
+		if err := blockchain.ValidateWitnessCommitment(block); err != nil {
+			t.Error(err)
+		}
 	}
 }

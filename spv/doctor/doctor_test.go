@@ -11,10 +11,9 @@ import (
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/doctor"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/pow"
@@ -23,15 +22,7 @@ import (
 // rulesOf returns a built-in chain's rules.
 func rulesOf(t testing.TB, name string) *spv.Rules {
 	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &p.Rules
+	return &testchain.Params(t, name).Rules
 }
 
 func unknown(r *spv.Rules) doctor.Options {

@@ -10,7 +10,7 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
@@ -18,22 +18,15 @@ import (
 	"github.com/layeredpow/lamina/spv/pow"
 )
 
-// load returns a layer and its L1 from the chain files. The layer is a copy that the test
-// may change.
+// load returns a layer and its L1 from the chain files, read anew: the test may change them.
 func load(t testing.TB, name string) (layer, l1 *chains.Params) {
 	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := testchain.Set(t)
 	p, err := set.Get(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := *p
-	g := *p.Peg
-	changed.Peg = &g
-	return &changed, set.L1Of(p)
+	return p, set.L1Of(p)
 }
 
 // mainlike is a layer with the constants of section 8's mainnet column and settlers 1..15.

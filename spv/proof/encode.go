@@ -157,18 +157,13 @@ func (r *reader) l1(p *Payment) {
 }
 
 func (r *reader) inclusion(in *merkle.Inclusion) {
-	if r.Err() != nil {
-		return
-	}
-	before := r.Rest()
-	index, branch, rest, err := merkle.ParseIndexed(before)
-	r.Skip(len(before)-len(rest), err)
-	in.Index, in.Branch = index, branch
+	r.Parse(func(b []byte) (rest []byte, err error) {
+		in.Index, in.Branch, rest, err = merkle.ParseIndexed(b)
+		return rest, err
+	})
 	in.Coinbase = r.Take(r.Size(spv.MaxTx))
-	if r.Err() != nil {
-		return
-	}
-	before = r.Rest()
-	in.CoinbaseBranch, rest, err = merkle.ParseBranch(before, merkle.MaxDepth)
-	r.Skip(len(before)-len(rest), err)
+	r.Parse(func(b []byte) (rest []byte, err error) {
+		in.CoinbaseBranch, rest, err = merkle.ParseBranch(b, merkle.MaxDepth)
+		return rest, err
+	})
 }

@@ -178,13 +178,11 @@ type reader struct {
 	seen map[merkle.Node]bool // nodes that a path has used, in their order
 }
 
-func (r *reader) branch() merkle.Branch {
-	if r.Err() != nil {
-		return nil
-	}
-	before := r.Rest()
-	branch, rest, err := merkle.ParseBranch(before, merkle.MaxDepth)
-	r.Skip(len(before)-len(rest), err)
+func (r *reader) branch() (branch merkle.Branch) {
+	r.Parse(func(b []byte) (rest []byte, err error) {
+		branch, rest, err = merkle.ParseBranch(b, merkle.MaxDepth)
+		return rest, err
+	})
 	return branch
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
@@ -35,19 +35,6 @@ type world struct {
 	wrong func(h *spv.Header, height int32)  // changes a header before it gets its id
 }
 
-func params(t testing.TB) *chains.Params {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get("layer-regtest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // newWorld makes a chain with its tip at a height.
 func newWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, height int32)) *world {
 	t.Helper()
@@ -57,7 +44,7 @@ func newWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, h
 // skewedWorld makes a chain whose range has other leaves than its headers.
 func skewedWorld(t testing.TB, height int, jitter bool, wrong func(h *spv.Header, height int32), leaf func(int32, *merkle.Node)) *world {
 	t.Helper()
-	w := &world{chain: params(t), wrong: wrong, leaf: leaf, false: func(int32) bool { return false }}
+	w := &world{chain: testchain.Params(t, "layer-regtest"), wrong: wrong, leaf: leaf, false: func(int32) bool { return false }}
 	g := &w.chain.Rules.Genesis
 	w.add(t, g)
 	for h := 1; h < height; h++ {

@@ -10,7 +10,7 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/btcutil/bech32"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/swap"
@@ -35,10 +35,7 @@ type deal struct {
 // Keys: maker's refund 11, redeem 12, signer 13; taker's 21, 22, 23.
 func newDeal(t testing.TB, give, get string, makerFirst bool) *deal {
 	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := testchain.Set(t)
 	standing := func(name string) swap.Standing {
 		p, err := set.Get(name)
 		if err != nil {

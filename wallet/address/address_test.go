@@ -7,20 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet/address"
 )
-
-func load(t testing.TB) *chains.Set {
-	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
 
 func chain(t testing.TB, set *chains.Set, name string) *chains.Params {
 	t.Helper()
@@ -67,7 +58,7 @@ var files = map[string]map[string]string{
 }
 
 func TestKeyIOValid(t *testing.T) {
-	set, n := load(t), 0
+	set, n := testchain.Set(t), 0
 	for coin, names := range files {
 		for _, v := range vectors(t, coin+"-key_io_valid.json") {
 			p := chain(t, set, names[v.of.Chain])
@@ -123,7 +114,7 @@ func checkVector(t *testing.T, p *chains.Params, v vector) {
 }
 
 func TestKeyIOInvalid(t *testing.T) {
-	set, n := load(t), 0
+	set, n := testchain.Set(t), 0
 	for _, name := range []string{"bitcoin-key_io_invalid", "litecoin-key_io_invalid", "dogecoin-base58_keys_invalid"} {
 		coin, _, _ := strings.Cut(name, "-")
 		for _, v := range vectors(t, name+".json") {
@@ -144,7 +135,7 @@ func TestKeyIOInvalid(t *testing.T) {
 }
 
 func TestDecodeErrors(t *testing.T) {
-	set := load(t)
+	set := testchain.Set(t)
 	for _, c := range []struct{ chain, text, want string }{
 		{"bitcoin", "LT2KVaAy1ppRuxRgrS5RNU3vBsy7RibPeA", `is of litecoin, want one of bitcoin`},
 		{"dogecoin", "bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l", `is of bitcoin, want one of dogecoin`},
@@ -166,7 +157,7 @@ func TestDecodeErrors(t *testing.T) {
 // TestKinds checks that what is spendable by anybody on a chain is never taken for a
 // kind that has an owner there.
 func TestKinds(t *testing.T) {
-	set := load(t)
+	set := testchain.Set(t)
 	v1 := append([]byte{0x51, 0x20}, make([]byte, 32)...)
 	v0 := append([]byte{0x00, 0x14}, make([]byte, 20)...)
 	for _, c := range []struct {
@@ -186,7 +177,7 @@ func TestKinds(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	set := load(f)
+	set := testchain.Set(f)
 	f.Add("bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l")
 	f.Add("1FsSia9rv4NeEwvJ2GvXrX7LyxYspbN2mo")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -12,7 +12,7 @@ import (
 	"github.com/btcsuite/btcd/btcutil/base58"
 	"github.com/btcsuite/btcd/txscript"
 
-	"github.com/layeredpow/lamina/assets"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/wallet/address"
@@ -37,14 +37,7 @@ func load(t testing.TB) (v vectors, p *chains.Params) {
 	if err := json.Unmarshal(testdata.Read(t, "vectors/bip322-simple.json"), &v); err != nil {
 		t.Fatal(err)
 	}
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err = set.Get("bitcoin"); err != nil {
-		t.Fatal(err)
-	}
-	return v, p
+	return v, testchain.Params(t, "bitcoin")
 }
 
 // plainKey is a key in the open, for vectors.

@@ -390,6 +390,23 @@ func (b *Book) build(c *followed, s *DepositState, r ref, fee int64) (*peg.Claim
 // stepDeposits makes the claims that can be made.
 func (b *Book) stepDeposits(Keys) (out []Broadcast, err error) {
 	var errs []error
+	err = b.eachDeposit(func(c *followed, s *DepositState) {
+		if s.Phase != Claimable && s.Phase != Claiming {
+			return
+		}
+		switch tx, err := b.claim(c, s); {
+		case errors.Is(err, spv.ErrPending): // headers come
+		case err != nil:
+			errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
+		default:
+			out = append(out, Broadcast{c.Params.NetID(), tx, "claim of deposit " + s.Outpoint.String()})
+		}
+	})
+	return out, errors.Join(append(errs, err)...)
+}
+
+// eachDeposit visits the deposits to every layer with a peg, in an order that is always the same.
+func (b *Book) eachDeposit(visit func(c *followed, s *DepositState)) error {
 	for _, id := range slices.SortedFunc(maps.Keys(b.chains), compareHashes) {
 		c := b.chains[id]
 		if c.Params.Peg == nil {
@@ -397,25 +414,13 @@ func (b *Book) stepDeposits(Keys) (out []Broadcast, err error) {
 		}
 		states, err := b.Deposits(id)
 		if err != nil {
-			return out, err
+			return err
 		}
 		for i := range states {
-			s := &states[i]
-			if s.Phase != Claimable && s.Phase != Claiming {
-				continue
-			}
-			tx, err := b.claim(c, s)
-			if errors.Is(err, spv.ErrPending) {
-				continue // headers come
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
-				continue
-			}
-			out = append(out, Broadcast{id, tx, "claim of deposit " + s.Outpoint.String()})
+			visit(c, &states[i])
 		}
 	}
-	return out, errors.Join(errs...)
+	return nil
 }
 
 func compareHashes(a, b spv.Hash) int { return bytes.Compare(a[:], b[:]) }

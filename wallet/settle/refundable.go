@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -277,32 +276,22 @@ func (b *Book) waiting(c, l1 *followed, s *DepositState) {
 // takes keys, and pays the script that TakeBack names.
 func (b *Book) stepRefundables(Keys) (out []Broadcast, err error) {
 	var errs []error
-	for _, id := range slices.SortedFunc(maps.Keys(b.chains), compareHashes) {
-		c := b.chains[id]
-		if c.Params.Peg == nil {
-			continue
+	err = b.eachDeposit(func(c *followed, s *DepositState) {
+		if s.Phase != RefundDue || s.Back == nil || len(s.Back.Refunds) == 0 {
+			return
 		}
-		states, err := b.Deposits(id)
+		l1 := b.chains[c.Clock.NetID()]
+		tx, err := pick(s.Back.Refunds, l1.Rate)
+		if err == nil && tx.TxIn[0].PreviousOutPoint != s.Outpoint {
+			err = errors.New("its refunds are of another payment: take it back with the keys")
+		}
 		if err != nil {
-			return out, err
+			errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
+			return
 		}
-		for _, s := range states {
-			if s.Phase != RefundDue || s.Back == nil || len(s.Back.Refunds) == 0 {
-				continue
-			}
-			l1 := b.chains[c.Clock.NetID()]
-			tx, err := pick(s.Back.Refunds, l1.Rate)
-			if err == nil && tx.TxIn[0].PreviousOutPoint != s.Outpoint {
-				err = errors.New("its refunds are of another payment: take it back with the keys")
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
-				continue
-			}
-			out = append(out, Broadcast{l1.Params.NetID(), tx, "refund of deposit " + s.Outpoint.String()})
-		}
-	}
-	return out, errors.Join(errs...)
+		out = append(out, Broadcast{l1.Params.NetID(), tx, "refund of deposit " + s.Outpoint.String()})
+	})
+	return out, errors.Join(append(errs, err)...)
 }
 
 // TakeBack signs, durably, the refunds of a refundable deposit that was found from the seed, to a script on L1; and what its

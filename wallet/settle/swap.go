@@ -243,13 +243,18 @@ func (b *Book) probe(s *session, keys Keys) error {
 	if err != nil {
 		return err
 	}
+	return b.fair(s, &terms)
+}
+
+// fair holds terms against our scripts, the other swaps and both chains as they stand.
+func (b *Book) fair(s *session, terms *swap.Terms) error {
 	if err := b.checkScripts(s); err != nil {
 		return err
 	}
 	if err := b.fresh(s, terms.Hash); err != nil {
 		return err
 	}
-	first, second, err := b.sides(&terms)
+	first, second, err := b.sides(terms)
 	if err != nil {
 		return err
 	}
@@ -272,17 +277,7 @@ func (b *Book) agree(s *session, a *swap.Answer, own swapKeys, keys Keys) error 
 	if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
 		return err
 	}
-	if err := b.checkScripts(s); err != nil {
-		return err
-	}
-	if err := b.fresh(s, terms.Hash); err != nil {
-		return err
-	}
-	first, second, err := b.sides(&terms)
-	if err != nil {
-		return err
-	}
-	if err := terms.Check(b.standing(first), b.standing(second), nil); err != nil {
+	if err := b.fair(s, &terms); err != nil {
 		return err
 	}
 	s.terms = &terms

@@ -3,8 +3,6 @@ package settle
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/wire"
@@ -82,34 +80,23 @@ func signAsks(c, l1 *followed, d *Deposit, from wire.OutPoint, value int64, keys
 // Asks returns what the layers' settlers are to be asked now: to sweep refundable deposits that are in L1 and young
 // enough, for a fee that rises with their age. To ask again does no harm, and is how what got lost is made good.
 func (b *Book) Asks() (out []*peg.SweepAsk, err error) {
-	for _, id := range slices.SortedFunc(maps.Keys(b.chains), compareHashes) {
-		c := b.chains[id]
-		if c.Params.Peg == nil {
-			continue
+	var errs []error
+	err = b.eachDeposit(func(c *followed, s *DepositState) {
+		if s.Phase != Waiting || s.Back == nil || len(s.Back.Asks) == 0 {
+			return
 		}
-		states, err := b.Deposits(id)
-		if err != nil {
-			return out, err
+		tip := b.chains[c.Clock.NetID()].tip.Height
+		if peg.CheckSweepable(c.Params, s.Terms.Set, s.Block.Height, tip) != nil {
+			return
 		}
-		for i := range states {
-			s := &states[i]
-			if s.Phase != Waiting || s.Back == nil || len(s.Back.Asks) == 0 {
-				continue
-			}
-			tip := b.chains[c.Clock.NetID()].tip.Height
-			if peg.CheckSweepable(c.Params, s.Terms.Set, s.Block.Height, tip) != nil {
-				continue
-			}
-			n := int32(len(s.Back.Asks))
-			raw := s.Back.Asks[min((s.Confirmations-1)*n/(c.Params.Peg.Refund/2), n-1)]
-			ask, err := peg.ParseSweepAsk(raw)
-			if err != nil {
-				return out, fmt.Errorf("deposit %s: %w", s.Outpoint, err)
-			}
-			if ask.Outpoint == s.Outpoint { // another payment to the script waits for its refund
-				out = append(out, ask)
-			}
+		n := int32(len(s.Back.Asks))
+		raw := s.Back.Asks[min((s.Confirmations-1)*n/(c.Params.Peg.Refund/2), n-1)]
+		switch ask, err := peg.ParseSweepAsk(raw); {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
+		case ask.Outpoint == s.Outpoint: // another payment to the script waits for its refund
+			out = append(out, ask)
 		}
-	}
-	return out, nil
+	})
+	return out, errors.Join(append(errs, err)...)
 }

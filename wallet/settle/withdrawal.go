@@ -236,10 +236,11 @@ func (b *Book) Withdrawals(layer spv.Hash, run []peg.Sealing, share float64) (ou
 	return out, nil
 }
 
-// assign finds the payouts: those that are proved, then each output of a batch for one burn that it fits.
+// assign finds the payouts: those that are proved, then each output of a batch for one burn that it fits. What is in a block
+// comes first: a batch may have been seen in variants, of which one got there.
 func (b *Book) assign(l1 *followed, layer spv.Hash, burns []BurnState) {
 	taken := map[wire.OutPoint]bool{}
-	for _, proved := range []bool{true, false} {
+	for _, want := range []struct{ mined, proved bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
 		for i := range burns {
 			s := &burns[i]
 			if s.Phase != Burned || s.Batch != (spv.Hash{}) {
@@ -247,11 +248,11 @@ func (b *Book) assign(l1 *followed, layer spv.Hash, burns []BurnState) {
 			}
 			for _, r := range b.paid[scriptOn{l1.Params.NetID(), string(s.Script)}] {
 				fits := r.value() <= s.Amount && r.value() >= s.Amount-int64(s.MaxFee) && isBatch(r.tx)
-				if !fits || taken[r.outpoint()] || b.provedBy(layer, s, r) != proved {
+				if !fits || taken[r.outpoint()] || l1.depth(r.Block) > 0 != want.mined || b.provedBy(layer, s, r) != want.proved {
 					continue
 				}
 				taken[r.outpoint()] = true
-				s.Batch, s.Payout, s.Value, s.Proved, s.Phase = r.id, r.outpoint(), r.value(), proved, Batched
+				s.Batch, s.Payout, s.Value, s.Proved, s.Phase = r.id, r.outpoint(), r.value(), want.proved, Batched
 				if s.Confirmed = l1.depth(r.Block); s.Confirmed > 0 {
 					s.Phase = Paid
 				}

@@ -218,7 +218,9 @@ func TestWithdrawalPhases(t *testing.T) {
 	other.TxOut[len(other.TxOut)-1].Value = 8000 // more than the burn's limit is kept back
 	w.l1.force(other)
 	want(Released)
-	if err := w.p.b.Unconfirmed(w.l1.p.NetID(), batch.Tx); err != nil {
+	early := batch.Tx.Copy()
+	early.LockTime++ // a variant of which another gets into a block
+	if err := w.p.b.Unconfirmed(w.l1.p.NetID(), early); err != nil {
 		t.Fatal(err)
 	}
 	if s := want(Batched); !s.Proved { // it pays nothing else, so its own output is the proof

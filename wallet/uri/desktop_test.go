@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/layeredpow/lamina/assets"
-	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/internal/testchain"
 )
 
 // TestDesktopEntry checks that a desktop is told of every scheme that there is.
@@ -22,10 +21,7 @@ func TestDesktopEntry(t *testing.T) {
 	for _, kind := range strings.Split(strings.TrimSuffix(string(types), ";"), ";") {
 		listed[strings.TrimPrefix(kind, "x-scheme-handler/")] = false
 	}
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := testchain.Set(t)
 	for _, p := range set.All() {
 		if _, ok := listed[Scheme(p)]; !ok {
 			t.Errorf("%s: the desktop entry has no scheme %s", p.Name, Scheme(p))

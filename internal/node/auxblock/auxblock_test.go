@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node/template"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -44,22 +44,13 @@ func (f *fakeChain) Accept(s *spv.Sealed, block []byte) error {
 
 func registry(t testing.TB) (*Registry, *fakeChain) {
 	t.Helper()
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := set.Get("layer-regtest")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := testchain.Params(t, "layer-regtest")
 	f := &fakeChain{params: p, tip: spv.Block{Height: 7, Hash: spv.Hash{7}}}
 	r, err := New(p, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l1, err := set.Get("dev"); err != nil {
-		t.Fatal(err)
-	} else if _, err := New(l1, f); err == nil {
+	if _, err := New(testchain.Params(t, "dev"), f); err == nil {
 		t.Fatal("an L1 is taken")
 	}
 	return r, f

@@ -77,10 +77,10 @@ func BenchmarkLarge(b *testing.B) {
 			for n := range outputs - 1 {
 				outs = append(outs, &wire.TxOut{Value: 1, PkScript: append([]byte{0, 20, byte(n)}, at.id[:19]...)})
 			}
-			cb := coinbase(p, at.height+1, i, outs...)
+			cb := testchain.Coinbase(p, at.height+1, i, nil, outs...)
 			cb.TxOut[0].Value -= outputs - 1
-			h := headerOn(4, at, []*wire.MsgTx{cb}, at.header.Time()+10)
-			mine(&h)
+			h := testchain.HeaderOn(4, at.id, []*wire.MsgTx{cb}, at.header.Time()+10)
+			testchain.Mine(&h)
 			at = body(h, nil, at, []*wire.MsgTx{cb})
 			at.prev = nil
 			start := time.Now()

@@ -267,8 +267,8 @@ func TestReseal(t *testing.T) {
 
 	// An L1 block that commits to the layer's: its header is the second proof's parent.
 	tx := mergedCoinbase(9, one.id, 77)
-	h := headerOn(4, a[7], []*wire.MsgTx{tx}, a[7].header.Time()+10)
-	mine(&h)
+	h := testchain.HeaderOn(4, a[7].id, []*wire.MsgTx{tx}, a[7].header.Time()+10)
+	testchain.Mine(&h)
 	sealing := body(one.header, proofOf(tx, h), s.g2, one.txs)
 	if r, err := s.c.Accept(sealing.raw, 0); err != nil || r.Status != Duplicate {
 		t.Fatalf("%s, %v", r.Status, err)

@@ -10,22 +10,16 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 )
 
 // TestIndexAgainstTree compares everything that the index says of headers, on all
 // branches, with spv.Tree over the same ones, under a moving difficulty.
 func TestIndexAgainstTree(t *testing.T) {
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get("dev")
-	check(t, err)
 	p := testchain.Easy(t, "dev")
-	p.Eras = found.Eras
+	p.Eras = testchain.Params(t, "dev").Eras
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		tree := spv.NewTree(&p.Rules)
@@ -194,24 +188,24 @@ func TestRefused(t *testing.T) {
 			return block(p, b.prev, 7, spend(5, 1, wire.OutPoint{Index: 3}))
 		}, consensus.CheckCoin, true},
 		"too much of a reward": {func(b *made) *made {
-			cb := coinbase(p, b.height, 7)
+			cb := testchain.Coinbase(p, b.height, 7, nil)
 			cb.TxOut[0].Value++
-			h := headerOn(4, b.prev, []*wire.MsgTx{cb}, b.header.Time())
-			mine(&h)
+			h := testchain.HeaderOn(4, b.prev.id, []*wire.MsgTx{cb}, b.header.Time())
+			testchain.Mine(&h)
 			return body(h, nil, b.prev, []*wire.MsgTx{cb})
 		}, consensus.CheckCoinbaseValue, true},
 		"an old time": {func(b *made) *made {
-			h := headerOn(4, b.prev, b.txs, b.prev.at(1).header.Time())
-			mine(&h)
+			h := testchain.HeaderOn(4, b.prev.id, b.txs, b.prev.at(1).header.Time())
+			testchain.Mine(&h)
 			return body(h, nil, b.prev, b.txs)
 		}, spv.CheckMedianTime, true},
 		"a far time": {func(b *made) *made {
-			h := headerOn(4, b.prev, b.txs, b.header.Time()+601)
-			mine(&h)
+			h := testchain.HeaderOn(4, b.prev.id, b.txs, b.header.Time()+601)
+			testchain.Mine(&h)
 			return body(h, nil, b.prev, b.txs)
 		}, spv.CheckFutureTime, false},
 		"no work": {func(b *made) *made {
-			h := headerOn(4, b.prev, b.txs, b.header.Time())
+			h := testchain.HeaderOn(4, b.prev.id, b.txs, b.header.Time())
 			target, _ := spv.ParseTarget(testchain.EasyBits)
 			for id := h.ID(); spv.Meets(&id, &target); id = h.ID() {
 				h[76]++

@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/realnode"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/chains"
 )
 
 // TestRealNode follows litecoind's blocks, signatures of three kinds in them, through a
@@ -21,13 +20,9 @@ func TestRealNode(t *testing.T) {
 		t.Helper()
 		node.Call(t, result, method, params...)
 	}
-	set, err := chains.Load(assets.Chains)
-	check(t, err)
-	found, err := set.Get("litecoin-regtest")
-	check(t, err)
-	p := *found
+	p := testchain.Params(t, "litecoin-regtest")
 	p.Extensions = false // the node's are off
-	c := quick(t, t.TempDir(), &p, nil, Options{FlushBlocks: 10})
+	c := quick(t, t.TempDir(), p, nil, Options{FlushBlocks: 10})
 
 	call(nil, "createwallet", "coins")
 	var own string

@@ -97,10 +97,10 @@ func TestReadmitInvalid(t *testing.T) {
 	a := run(p, g, 2, 1)
 	_, err := c.Accept(a[0].raw, 0)
 	check(t, err)
-	rich := coinbase(p, 2, 9)
+	rich := testchain.Coinbase(p, 2, 9, nil)
 	rich.TxOut[0].Value++
-	h := headerOn(4, a[0], []*wire.MsgTx{rich}, a[0].header.Time()+10)
-	mine(&h)
+	h := testchain.HeaderOn(4, a[0].id, []*wire.MsgTx{rich}, a[0].header.Time()+10)
+	testchain.Mine(&h)
 	bad := body(h, nil, a[0], []*wire.MsgTx{rich})
 	if _, err := c.Accept(bad.raw, 0); err == nil {
 		t.Fatal("a coinbase that pays too much is taken")

@@ -2,7 +2,6 @@ package chain
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"testing"
 
@@ -10,14 +9,14 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	"github.com/holiman/uint256"
 
-	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
-	"github.com/layeredpow/lamina/spv/merkle"
 )
 
-const testchain.EasyBits = 0x207fffff
+// anyone is a script that everybody can spend.
+var anyone = []byte{txscript.OP_TRUE}
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -68,60 +67,6 @@ func genesisOf(t testing.TB, p *chains.Params) *made {
 	return m
 }
 
-// coinbase pays the whole subsidy to anybody. The tag tells blocks of one height apart.
-func coinbase(p *chains.Params, height int32, tag uint32, outs ...*wire.TxOut) *wire.MsgTx {
-	script, _ := txscript.NewScriptBuilder().AddInt64(int64(height)).
-		AddData(binary.LittleEndian.AppendUint32(nil, tag)).Script()
-	tx := wire.NewMsgTx(2)
-	tx.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Index: 0xffffffff}, SignatureScript: script, Sequence: 0xffffffff})
-	subsidy, _ := p.Subsidy(height)
-	tx.AddTxOut(&wire.TxOut{Value: subsidy, PkScript: anyone})
-	for _, out := range outs {
-		tx.AddTxOut(out)
-	}
-	return tx
-}
-
-// commitWitness adds the commitment to the witnesses of a block (BIP141).
-func commitWitness(txs []*wire.MsgTx) {
-	ids := make([]spv.Hash, len(txs))
-	for i := 1; i < len(txs); i++ {
-		ids[i] = txs[i].WitnessHash()
-	}
-	root, _ := merkle.Root(ids)
-	nonce := make([]byte, 32)
-	first := sha256.Sum256(append(root[:], nonce...))
-	sum := sha256.Sum256(first[:])
-	txs[0].TxIn[0].Witness = wire.TxWitness{nonce}
-	txs[0].AddTxOut(&wire.TxOut{PkScript: append([]byte{0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed}, sum[:]...)})
-}
-
-// headerOn makes a header, unmined.
-func headerOn(version int32, prev *made, txs []*wire.MsgTx, time uint32) (h spv.Header) {
-	ids := make([]spv.Hash, len(txs))
-	for i, tx := range txs {
-		ids[i] = tx.TxHash()
-	}
-	root, _ := merkle.Root(ids)
-	binary.LittleEndian.PutUint32(h[0:], uint32(version))
-	copy(h[4:], prev.id[:])
-	copy(h[36:], root[:])
-	binary.LittleEndian.PutUint32(h[68:], time)
-	binary.LittleEndian.PutUint32(h[72:], testchain.EasyBits)
-	return h
-}
-
-// mine searches a nonce; bits above the fixed ones of the tests do not occur.
-func mine(h *spv.Header) {
-	target, _ := spv.ParseTarget(testchain.EasyBits)
-	for nonce := uint32(0); ; nonce++ {
-		binary.LittleEndian.PutUint32(h[76:], nonce)
-		if id := h.ID(); spv.Meets(&id, &target) {
-			return
-		}
-	}
-}
-
 // body puts a block together from a mined header.
 func body(header spv.Header, aux *spv.AuxPoW, prev *made, txs []*wire.MsgTx) *made {
 	b := &consensus.Block{Height: prev.height + 1, Header: header, Aux: aux, Txs: txs}
@@ -130,9 +75,9 @@ func body(header spv.Header, aux *spv.AuxPoW, prev *made, txs []*wire.MsgTx) *ma
 
 // block builds a block of the L1 on top of another.
 func block(p *chains.Params, prev *made, tag uint32, txs ...*wire.MsgTx) *made {
-	all := append([]*wire.MsgTx{coinbase(p, prev.height+1, tag)}, txs...)
-	h := headerOn(4, prev, all, prev.header.Time()+10)
-	mine(&h)
+	all := append([]*wire.MsgTx{testchain.Coinbase(p, prev.height+1, tag, nil)}, txs...)
+	h := testchain.HeaderOn(4, prev.id, all, prev.header.Time()+10)
+	testchain.Mine(&h)
 	return body(h, nil, prev, all)
 }
 
@@ -160,15 +105,10 @@ func (l *layer) block(prev, under, anchor *made, tag uint32, txs ...*wire.MsgTx)
 		Anchor: anchor.ref(), FeeVote: 1 + uint16(tag%1000),
 		FilterHeader: l.model.filterHeader(l.t, prev), MMRRoot: l.model.mmr(l.t, prev),
 	}
-	all := append([]*wire.MsgTx{coinbase(l.p, prev.height+1, tag, &wire.TxOut{PkScript: commitment.Script()})}, txs...)
-	for _, tx := range txs {
-		if tx.HasWitness() {
-			commitWitness(all)
-			break
-		}
-	}
+	all := append([]*wire.MsgTx{testchain.Coinbase(l.p, prev.height+1, tag, nil, &wire.TxOut{PkScript: commitment.Script()})}, txs...)
+	testchain.CommitWitness(all)
 	id, _ := l.p.ChainID()
-	h := headerOn(id<<16|0x0104, prev, all, max(prev.header.Time()+5, under.header.Time()))
+	h := testchain.HeaderOn(id<<16|0x0104, prev.id, all, max(prev.header.Time()+5, under.header.Time()))
 	b := body(h, prove(h, under, tag), prev, all)
 	b.anchor = anchor
 	return b
@@ -177,8 +117,8 @@ func (l *layer) block(prev, under, anchor *made, tag uint32, txs ...*wire.MsgTx)
 // prove mines a proof for a layer header over an L1 block.
 func prove(h spv.Header, under *made, tag uint32) *spv.AuxPoW {
 	tx := mergedCoinbase(under.height+1, h.ID(), tag)
-	parent := headerOn(4, under, []*wire.MsgTx{tx}, under.header.Time()+10)
-	mine(&parent)
+	parent := testchain.HeaderOn(4, under.id, []*wire.MsgTx{tx}, under.header.Time()+10)
+	testchain.Mine(&parent)
 	return proofOf(tx, parent)
 }
 

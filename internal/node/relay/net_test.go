@@ -13,11 +13,11 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/mempool"
 	"github.com/layeredpow/lamina/internal/node/template"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -25,9 +25,14 @@ import (
 )
 
 const (
-	testchain.EasyBits = 0x207fffff
-	serves   = wire.SFNodeNetwork | wire.SFNodeWitness | wire.SFNodeCF
+	serves = wire.SFNodeNetwork | wire.SFNodeWitness | wire.SFNodeCF
 )
+
+// open is the output script of everybody: P2WSH of OP_TRUE.
+var open = func() []byte {
+	sum := sha256.Sum256([]byte{txscript.OP_TRUE})
+	return append([]byte{0, 32}, sum[:]...)
+}()
 
 func check(t testing.TB, err error) {
 	t.Helper()

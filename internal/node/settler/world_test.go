@@ -2,7 +2,6 @@ package settler_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -12,18 +11,16 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/internal/node/settler/daemon"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/peg"
 )
-
-const testchain.EasyBits = 0x207fffff
 
 var anyone = []byte{txscript.OP_TRUE}
 
@@ -302,11 +299,11 @@ func (w *world) layerBlock() *consensus.Block {
 	commitment := spv.Commitment{Anchor: w.anchor(), FeeVote: w.vote, FilterHeader: next.FilterHeader, MMRRoot: next.MMRRoot}
 	height := next.Prev.Height + 1
 	txs := append([]*wire.MsgTx{w.coinbase(w.p2, height, nil, wire.NewTxOut(0, commitment.Script()))}, w.minable(w.l2, &w.pool2, height)...)
-	commitWitness(txs)
+	testchain.CommitWitness(txs)
 	id, _ := w.p2.ChainID()
 	prev, _ := w.l2.Header(next.Prev.Hash)
 	under, _ := w.l1.Header(w.l1.Tip().Hash)
-	h := headerOn(id<<16|0x0104, next.Prev.Hash, txs, max(prev.Time()+5, under.Time()))
+	h := testchain.HeaderOn(id<<16|0x0104, next.Prev.Hash, txs, max(prev.Time()+5, under.Time()))
 	return &consensus.Block{Height: height, Header: h, Txs: txs}
 }
 
@@ -323,59 +320,16 @@ func (w *world) l1Block(prev spv.Block, txs []*wire.MsgTx, layer *consensus.Bloc
 		merged = append(merged, 1, 0, 0, 0, 0, 0, 0, 0)
 	}
 	all := append([]*wire.MsgTx{w.coinbase(w.p1, prev.Height+1, merged)}, txs...)
-	commitWitness(all)
+	testchain.CommitWitness(all)
 	below, _ := w.l1.Header(prev.Hash)
-	h := headerOn(4, prev.Hash, all, below.Time()+10)
-	target, _ := spv.ParseTarget(testchain.EasyBits)
-	for id := h.ID(); !spv.Meets(&id, &target); id = h.ID() {
-		binary.LittleEndian.PutUint32(h[76:], h.Nonce()+1)
-	}
+	h := testchain.HeaderOn(4, prev.Hash, all, below.Time()+10)
+	testchain.Mine(&h)
 	return &consensus.Block{Height: prev.Height + 1, Header: h, Txs: all}
 }
 
 func (w *world) coinbase(p *chains.Params, height int32, merged []byte, outs ...*wire.TxOut) *wire.MsgTx {
 	w.tag++
-	script, _ := txscript.NewScriptBuilder().AddInt64(int64(height)).AddData(binary.LittleEndian.AppendUint32(nil, w.tag)).Script()
-	tx := wire.NewMsgTx(2)
-	tx.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Index: 0xffffffff}, SignatureScript: append(script, merged...), Sequence: 0xffffffff})
-	subsidy, _ := p.Subsidy(height)
-	tx.AddTxOut(wire.NewTxOut(subsidy, anyone))
-	for _, o := range outs {
-		tx.AddTxOut(o)
-	}
-	return tx
-}
-
-// commitWitness adds the commitment to the witnesses of a block that has any (BIP141).
-func commitWitness(txs []*wire.MsgTx) {
-	ids, any := make([]spv.Hash, len(txs)), false
-	for i := 1; i < len(txs); i++ {
-		ids[i] = txs[i].WitnessHash()
-		any = any || txs[i].HasWitness()
-	}
-	if !any {
-		return
-	}
-	root, _ := merkle.Root(ids)
-	nonce := make([]byte, 32)
-	first := sha256.Sum256(append(root[:], nonce...))
-	sum := sha256.Sum256(first[:])
-	txs[0].TxIn[0].Witness = wire.TxWitness{nonce}
-	txs[0].AddTxOut(wire.NewTxOut(0, append([]byte{0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed}, sum[:]...)))
-}
-
-func headerOn(version int32, prev spv.Hash, txs []*wire.MsgTx, time uint32) (h spv.Header) {
-	ids := make([]spv.Hash, len(txs))
-	for i, tx := range txs {
-		ids[i] = tx.TxHash()
-	}
-	root, _ := merkle.Root(ids)
-	binary.LittleEndian.PutUint32(h[0:], uint32(version))
-	copy(h[4:], prev[:])
-	copy(h[36:], root[:])
-	binary.LittleEndian.PutUint32(h[68:], time)
-	binary.LittleEndian.PutUint32(h[72:], testchain.EasyBits)
-	return h
+	return testchain.Coinbase(p, height, w.tag, merged, outs...)
 }
 
 // proofOf is the proof of a layer block over the L1 block that commits to it.

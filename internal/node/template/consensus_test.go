@@ -7,10 +7,10 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/node/work"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -38,16 +38,9 @@ func spend(t *testing.T, n int) (pool []template.Candidate) {
 // TestConsensus has the node's own rules judge the blocks, an L1's and a layer's with its proof, full to the last
 // signature operation, with a coinbase that has some too.
 func TestConsensus(t *testing.T) {
-	set, err := chains.Load(assets.Chains)
-	if err != nil {
-		t.Fatal(err)
-	}
 	payout := []byte{txscript.OP_DUP, txscript.OP_CHECKSIG}
 	for _, name := range []string{"dev", "layer-regtest"} {
-		p, err := set.Get(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := testchain.Params(t, name)
 		limit := consensus.SigOpLimit(p)
 		r := &template.Request{Chain: p, Prev: spv.Block{Height: 20}, Bits: 0x207fffff, Median: 1_760_000_000, Now: 1_760_000_100, Payout: payout,
 			Candidates: spend(t, int(limit/200)+10), Extra: []byte{txscript.OP_CHECKMULTISIG, txscript.OP_CHECKSIG}}

@@ -12,7 +12,6 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
-	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/node/auxblock"
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/consensus"
@@ -20,12 +19,12 @@ import (
 	"github.com/layeredpow/lamina/internal/node/miner"
 	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/pow"
 	"github.com/layeredpow/lamina/wallet/address"
 )
-
-const testchain.EasyBits = 0x207fffff
 
 var (
 	anyone    = []byte{txscript.OP_TRUE}
@@ -38,6 +37,42 @@ func p2wsh(script []byte) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// world is a running development chain with a layer: real chain state and mempools, a server in front.
+type world struct {
+	t      testing.TB
+	l1     *part
+	layer  *part
+	url    string
+	dir    string
+	login  rpc.Login
+	peers  *fakePeers
+	client *rpc.Client
+	server *rpc.Server
+}
+
+// part is one chain of it; it is the loop, the miner and what createauxblock asks.
+type part struct {
+	t     testing.TB
+	p     *chains.Params
+	chain *chain.Chain
+	pool  *mempool.Pool
+	node  *Node
+	l1    *part // of a layer
+	over  *part // of the L1: its layer
+
+	mu   sync.Mutex // the loop
+	news chan struct{}
+	tag  uint32
+	at   uint32 // the clock, seconds since 1970
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newPart(t testing.TB, name string, l1 *part) *part {

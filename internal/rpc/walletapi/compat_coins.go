@@ -27,51 +27,68 @@ type unspent struct {
 	Safe          bool        `json:"safe"`
 }
 
-func (o others) unspent(ctx context.Context, d *desk, a *rpc.Args) (any, error) {
-	least, farthest := int64(1), int64(9999999)
-	var err error
-	if a.Has(0) {
-		if least, err = a.Int(0, 0, 9999999); err != nil {
-			return nil, err
+// unspentQuery is what listunspent is asked with.
+type unspentQuery struct {
+	least, farthest int64    // confirmations
+	addresses       []string // nil: all
+	unsafe          bool     // also foreign unconfirmed ones
+	values          app.CoinFilter
+}
+
+func (d *desk) unspentQuery(a *rpc.Args) (q unspentQuery, err error) {
+	q.least, q.farthest = 1, 9999999
+	for i, to := range []*int64{&q.least, &q.farthest} {
+		if a.Has(i) {
+			if *to, err = a.Int(i, 0, 9999999); err != nil {
+				return q, err
+			}
 		}
 	}
-	if a.Has(1) {
-		if farthest, err = a.Int(1, 0, 9999999); err != nil {
-			return nil, err
-		}
-	}
-	var addresses []string
 	if a.Has(2) {
-		if err := a.Decode(2, &addresses, "an array of addresses"); err != nil {
-			return nil, err
+		if err = a.Decode(2, &q.addresses, "an array of addresses"); err != nil {
+			return q, err
 		}
 	}
-	unsafe, err := a.Bool(3, true)
-	if err != nil {
-		return nil, err
+	if q.unsafe, err = a.Bool(3, true); err != nil || a.Raw(4) == nil {
+		return q, err
 	}
-	var query struct {
+	var limits struct {
 		Least json.RawMessage `json:"minimumAmount"`
 		Most  json.RawMessage `json:"maximumAmount"`
 	}
-	f := app.CoinFilter{}
-	if raw := a.Raw(4); raw != nil {
-		if err := options(a, 4, &query); err != nil {
-			return nil, err
+	if err = options(a, 4, &limits); err != nil {
+		return q, err
+	}
+	for _, limit := range []struct {
+		raw json.RawMessage
+		to  *int64
+	}{{limits.Least, &q.values.MinValue}, {limits.Most, &q.values.MaxValue}} {
+		if limit.raw == nil {
+			continue
 		}
-		for _, limit := range []struct {
-			raw json.RawMessage
-			to  *int64
-		}{{query.Least, &f.MinValue}, {query.Most, &f.MaxValue}} {
-			if limit.raw == nil {
-				continue
-			}
-			if *limit.to, err = amountOf(d.chain.Unit, limit.raw); err != nil {
-				return nil, a.Bad(rpc.InvalidParameter, 4, "amounts in whole coins")
-			}
+		if *limit.to, err = amountOf(d.chain.Unit, limit.raw); err != nil {
+			return q, a.Bad(rpc.InvalidParameter, 4, "amounts in whole coins")
 		}
 	}
-	list, err := o.ListCoins(ctx, d.Purse, f)
+	return q, nil
+}
+
+func (q *unspentQuery) takes(k *app.Coin, safe bool) bool {
+	switch {
+	case int64(k.Depth) < q.least || int64(k.Depth) > q.farthest, q.addresses != nil && !slices.Contains(q.addresses, k.Address):
+		return false
+	case k.State == "immature" || k.State == "name" || k.Frozen:
+		return false
+	}
+	return safe || q.unsafe
+}
+
+func (o others) unspent(ctx context.Context, d *desk, a *rpc.Args) (any, error) {
+	q, err := d.unspentQuery(a)
+	if err != nil {
+		return nil, err
+	}
+	list, err := o.ListCoins(ctx, d.Purse, q.values)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +96,7 @@ func (o others) unspent(ctx context.Context, d *desk, a *rpc.Args) (any, error) 
 	for i := range list.Coins {
 		k := &list.Coins[i]
 		safe := k.State == "confirmed" || k.State == "own unconfirmed"
-		if int64(k.Depth) < least || int64(k.Depth) > farthest || (addresses != nil && !slices.Contains(addresses, k.Address)) ||
-			(!unsafe && !safe) || k.State == "immature" || k.State == "name" || k.Frozen {
+		if !q.takes(k, safe) {
 			continue
 		}
 		id, index, _ := strings.Cut(k.Outpoint, ":")

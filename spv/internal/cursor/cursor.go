@@ -35,6 +35,15 @@ func (c *Cursor) Fail(err error) {
 	}
 }
 
+// Parse goes behind what a parser takes from the front of the rest.
+func (c *Cursor) Parse(parse func(b []byte) (rest []byte, err error)) {
+	if c.err == nil {
+		before := c.Rest()
+		rest, err := parse(before)
+		c.Skip(len(before)-len(rest), err)
+	}
+}
+
 // Rest returns what has not been read, which is nothing after an error.
 func (c *Cursor) Rest() []byte {
 	if c.err != nil {

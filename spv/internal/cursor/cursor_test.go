@@ -24,7 +24,7 @@ func TestCursor(t *testing.T) {
 	if got := c.Take(2); !bytes.Equal(got, []byte{8, 9}) || cap(got) != 2 {
 		t.Error(got)
 	}
-	c.Skip(2, nil)
+	c.Parse(func(b []byte) ([]byte, error) { return b[2:], nil })
 	if got := c.Size(253); got != 253 || len(c.Rest()) != 1 || c.Err() != nil {
 		t.Error(got, c.Rest(), c.Err())
 	}
@@ -35,7 +35,7 @@ func TestCursor(t *testing.T) {
 
 // TestFirstError: the first error stays, and what is read after it is zero, arrays of up to 80 bytes included.
 func TestFirstError(t *testing.T) {
-	broken := errors.New("broken")
+	broken, alsoBroken := errors.New("broken"), errors.New("broken also")
 	for says, step := range map[string]func(c *cursor.Cursor){
 		"ends early":                          func(c *cursor.Cursor) { c.Take(11) },
 		"height 4294967295, want at most":     func(c *cursor.Cursor) { c.Height() },
@@ -43,6 +43,7 @@ func TestFirstError(t *testing.T) {
 		"a length of 255 at byte 9, want at ": func(c *cursor.Cursor) { *c = cursor.New([]byte{9: 0xfd, 10: 255, 11: 0}, 9); c.Size(254) },
 		"want at most -1":                     func(c *cursor.Cursor) { *c = cursor.New([]byte{1}, 0); c.Size(-1) },
 		"broken":                              func(c *cursor.Cursor) { c.Skip(3, broken) },
+		"broken also":                         func(c *cursor.Cursor) { c.Parse(func(b []byte) ([]byte, error) { return b, alsoBroken }) },
 	} {
 		c := cursor.New(bytes.Repeat([]byte{255}, 10), 0)
 		step(&c)
@@ -51,6 +52,7 @@ func TestFirstError(t *testing.T) {
 		}
 		first := c.Err()
 		c.Fail(errors.New("another"))
+		c.Parse(func([]byte) ([]byte, error) { t.Errorf("%q: parses after it", says); return nil, nil })
 		if [80]byte(c.Take(80)) != [80]byte{} || c.Byte() != 0 || c.Uint32() != 0 || c.Height() != 0 || c.Size(9) != 0 || c.Rest() != nil || c.End() != first {
 			t.Errorf("%q: goes on after it, %v", says, c.End())
 		}
