@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/layeredpow/lamina/spv"
 )
@@ -19,10 +20,8 @@ func (c *Chain) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 	var err error
 	for i := range run {
 		if e := c.byID[run[i].Header.ID()]; e != nil {
-			if e.has(held) {
-				if err = c.reseal(e, &run[i], now); err != nil {
-					break
-				}
+			if err = c.reseal(e, &run[i], now); err != nil {
+				break
 			}
 			continue
 		}
@@ -106,13 +105,16 @@ const keptSeals = 100
 
 // reseal lets a second proof for a block that is held take the place of the stored one, if
 // it makes the block a seal and the stored one does not (protocol.md 3.2). One whose L1 block
-// is not known yet is tried again when the L1 has moved.
+// is not on the best chain, or whose own is not held, may be so later: it is tried again when the L1 has moved.
 func (c *Chain) reseal(e *entry, s *spv.Sealed, now uint32) error {
 	if c.params.Layer == nil || e.height == 0 || s.Aux == nil {
 		return nil
 	}
-	if !c.seals(s.Aux) {
-		if _, known := c.parent.Lookup(s.Aux.Parent.ID()); !known && c.mayBlock(&s.Aux.Parent) {
+	if !c.mayBlock(&s.Aux.Parent) {
+		return nil
+	}
+	if !e.has(held) || !c.seals(s.Aux) {
+		if !slices.ContainsFunc(c.late, func(l spv.Sealed) bool { return l.Aux.Parent == s.Aux.Parent }) {
 			c.late = append(c.late[max(0, len(c.late)+1-keptSeals):], *s)
 		}
 		return nil

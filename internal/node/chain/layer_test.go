@@ -300,6 +300,7 @@ func TestReseal(t *testing.T) {
 	if got, _, _ := other.c.Seal(1); !ok || got != want {
 		t.Fatalf("sealed by %s, the other by %s", want, got)
 	}
+	toldEarly(t, a, onL1, one, two, fresh, want)
 	for range 2 {
 		if r, err := s.c.Accept(sealing.raw, 0); err != nil || r.Status != Duplicate {
 			t.Fatalf("%s, %v", r.Status, err)
@@ -426,4 +427,28 @@ func (s *stack) randomStep(rng *rand.Rand) {
 	_, err := s.c.Accept(b.raw, 0)
 	check(s.t, err)
 	s.m2.accept(b)
+}
+
+// toldEarly tells a node of a seal's proof when it has of the L1 block only the header, and of the layer's, too.
+func toldEarly(t *testing.T, below []*made, onL1, one, two *made, fresh []spv.Sealed, want spv.Block) {
+	t.Helper()
+	s := newStack(t, Options{})
+	s.take1(below...)
+	_, err := s.l1.AcceptHeaders([]spv.Sealed{{Header: onL1.header}}, 0)
+	check(t, err)
+	_, err = s.c.AcceptHeaders([]spv.Sealed{{Header: one.header, Aux: one.aux}}, 0)
+	check(t, err)
+	for range 2 {
+		_, err = s.c.AcceptHeaders(fresh, 0)
+		check(t, err)
+	}
+	s.take2(one, Connected)
+	s.take2(two, Connected)
+	if got, sealed, _ := s.c.Seal(1); sealed {
+		t.Fatalf("sealed by %s, which is not on the best chain", got)
+	}
+	s.take1(onL1)
+	if got, _, _ := s.c.Seal(1); got != want {
+		t.Fatalf("sealed by %s, want %s: the proof was told before the block", got, want)
+	}
 }
