@@ -148,7 +148,7 @@ func (s *session) nodeConfig(f *nodeFlags) (cfg node.Config, err error) {
 	if f.dir == "" {
 		f.dir = filepath.Join(defaultDataDir(), "node", stack.L1.Name)
 	}
-	cfg = node.Config{Stack: stack, DataDir: f.dir, Agent: "/Lamina:0.1.0/", Log: slog.New(f.handler(s.err)), Clock: s.now, Upload: f.upload, Proxy: f.proxy,
+	cfg = node.Config{Stack: stack, DataDir: f.dir, Agent: agent(), Log: slog.New(f.handler(s.err)), Clock: s.now, Upload: f.upload, Proxy: f.proxy,
 		Mine: f.mine, Threads: f.threads, MineEvery: f.every, FeeVote: f.feeVote, Stratum: f.stratum,
 		Peers: map[string][]string{}, Listen: map[string]string{}, Payouts: map[string][]byte{}}
 	if f.every < 0 {

@@ -124,7 +124,7 @@ func (s *session) openVerify(o opening, verify app.Verify, level slog.Level) (*a
 	if err != nil {
 		return nil, unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}
-	options := app.LocalOptions{DataDir: o.dir, Chains: all, Proxy: o.proxy, Agent: "/Lamina:0.1.0/", Offline: o.offline, Verify: verify, Clock: s.now, AllowBloom: s.bloom,
+	options := app.LocalOptions{DataDir: o.dir, Chains: all, Proxy: o.proxy, Agent: agent(), Offline: o.offline, Verify: verify, Clock: s.now, AllowBloom: s.bloom,
 		Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))}
 	if len(o.connect) > 0 && len(all) > 0 {
 		if options.Peers, err = follow.peers(all); err != nil {

@@ -112,7 +112,7 @@ func (s *session) runSync(ctx context.Context, f *syncFlags) error {
 	if err != nil {
 		return err
 	}
-	follow := app.Follow{DataDir: f.dir, Agent: "/Lamina:0.1.0/", Proxy: f.proxy, Verify: verify, Clock: s.now}
+	follow := app.Follow{DataDir: f.dir, Agent: agent(), Proxy: f.proxy, Verify: verify, Clock: s.now}
 	if follow.Chains, err = f.followed(a); err != nil {
 		return unreadable(err, "lamina chains lists them; --chains-dir adds your own")
 	}

@@ -38,6 +38,17 @@ func (s *session) version() *cobra.Command {
 	}
 }
 
+// release is set by the linker (-X main.release=1.2.3) in builds that are given away.
+var release string
+
+// agent is what peers are told of this program: the release and no more, so that all copies of one look alike.
+func agent() string {
+	if release == "" {
+		return "/Lamina:devel/"
+	}
+	return "/Lamina:" + release + "/"
+}
+
 func readBuild() buildInfo {
 	b := buildInfo{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
@@ -46,6 +57,9 @@ func readBuild() buildInfo {
 	}
 	if info.Main.Version != "" {
 		b.Version = info.Main.Version
+	}
+	if release != "" {
+		b.Version = release
 	}
 	for _, setting := range info.Settings {
 		switch setting.Key {
