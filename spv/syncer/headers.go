@@ -18,6 +18,8 @@ const (
 	answerTime = 30 * time.Second
 	// quietTime is how long nobody need say anything before all are asked again.
 	quietTime = 10 * time.Minute
+	// announced is how many headers a peer tells unasked at most (Bitcoin Core, net_processing.cpp, MAX_BLOCKS_TO_ANNOUNCE).
+	announced = 8
 	// maxStrange is how often a peer may announce headers that lead nowhere.
 	maxStrange = 10
 	// spare is how many blocks below our tip a branch may leave our best chain for its headers to be
@@ -93,7 +95,7 @@ func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
 // headers takes an answer or an announcement. The next question goes out before this
 // answer is judged, so that the peer's time and ours overlap.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
-	if m.stray(run) || p.unawaited(run) {
+	if m.stray(p, run) || p.unawaited(run) || m.crossed(p, run) {
 		return
 	}
 	answer := !p.asked.IsZero()
@@ -155,6 +157,23 @@ func (m *Machine) poor(run []spv.Sealed) bool {
 
 // short tells that asking ahead is not worth it: the answer is likely the last.
 func short(run []spv.Sealed) bool { return len(run) < 100 }
+
+// crossed tells that a message is not the answer that is due: a block was announced while the question travelled. An answer
+// begins behind what is known, or behind what came just before. Taken for the answer, it would have each later answer taken
+// for that to the next question, and the last ones for announcements.
+func (m *Machine) crossed(p *peer, run []spv.Sealed) bool {
+	if p.asked.IsZero() || p.presync != nil || len(run) == 0 || len(run) > announced {
+		return false
+	}
+	prev := run[0].Header.Prev()
+	if n := len(p.queue); n > 0 {
+		if last := p.queue[n-1].run; len(last) > 0 && last[len(last)-1].Header.ID() == prev {
+			return false
+		}
+	}
+	_, known := m.tree.Lookup(prev)
+	return !known
+}
 
 // linked makes sure that an answer is one line of headers.
 func linked(run []spv.Sealed) error {
@@ -226,7 +245,7 @@ func (m *Machine) connect(p *peer, b arrival) {
 	if !p.asked.IsZero() || len(p.queue) > 0 {
 		return // an answer is due anyway
 	}
-	if len(b.run) > 0 && b.answer {
+	if len(b.run) > 0 && (b.answer || len(b.run) > 1) { // who tells several at once may have more
 		if last.Height > p.reached {
 			p.reached = last.Height
 			m.askAfter(p, []spv.Hash{last.Hash})

@@ -146,7 +146,8 @@ func (m *Machine) takeHeaders(p *peer, run []spv.Sealed, answer bool) {
 	}
 	// A short answer is not the end of the chain: some nodes cut messages by size. Only
 	// one with nothing new is.
-	if last := run[len(run)-1].Header.ID(); answer && p.best != before && p.best.Hash == last {
+	// Who tells several at once, unasked, may have more.
+	if last := run[len(run)-1].Header.ID(); (answer || len(run) > 1) && p.best != before && p.best.Hash == last {
 		m.askAfter(p, []spv.Hash{last})
 		return
 	}

@@ -64,7 +64,7 @@ func (m *Machine) seek(id spv.Hash) {
 
 // stray takes a message that answers seek, and tells whether it does.
 func (m *Machine) stray(p *peer, run []spv.Sealed) bool {
-	if len(run) != 1 {
+	if len(run) != 1 || run[0].Header.Prev() == m.chain.Tip().Hash {
 		return false
 	}
 	i := slices.Index(m.strays.sought, run[0].Header.ID())
