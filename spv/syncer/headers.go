@@ -95,7 +95,7 @@ func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
 // headers takes an answer or an announcement. The next question goes out before this
 // answer is judged, so that the peer's time and ours overlap.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
-	if m.stray(p, run) || p.unawaited(run) || m.crossed(p, run) {
+	if m.stray(run) || p.unawaited(run) || m.crossed(p, run) {
 		return
 	}
 	answer := !p.asked.IsZero()

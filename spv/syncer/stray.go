@@ -88,7 +88,7 @@ func (m *Machine) seek(id spv.Hash) {
 
 // stray takes a message that answers a Seek. One that builds on our tip is an answer or an announcement as any other: a layer's
 // proof may name a block that we have yet to hear of.
-func (m *Machine) stray(p *peer, run []spv.Sealed) bool {
+func (m *Machine) stray(run []spv.Sealed) bool {
 	if len(m.sought) == 0 || len(run) != 1 || run[0].Header.Prev() == m.tree.Tip().Hash {
 		return false
 	}
@@ -98,9 +98,5 @@ func (m *Machine) stray(p *peer, run []spv.Sealed) bool {
 	}
 	m.sought = slices.Delete(m.sought, i, i+1)
 	m.emit(Stray{Header: run[0].Header})
-	if p.asked.IsZero() && p.told && p.presync == nil {
-		p.told = false // it may be the tip of a better chain
-		m.next()
-	}
 	return true
 }

@@ -49,7 +49,7 @@ type peer struct {
 	presync *spv.Presync
 	headers bool      // it wants new blocks announced by headers
 	seen    spv.Block // the best block that we told it of
-	seals   bool      // it was shown the newest proofs
+	seals   time.Time // when it was shown the newest proofs
 
 	// Blocks.
 	low   int32                  // below here all of best's branch is held

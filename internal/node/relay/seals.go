@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"time"
+
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
@@ -11,6 +13,10 @@ import (
 // them: one of the two may know a proof that seals where the other has one that does not, and
 // what settles must be counted alike by all (protocol.md 3.2, 4.3).
 const shownSeals = 144
+
+// shownAgain is after how many of the chain's spacings they are shown again: what is told in between may be lost with a
+// connection, or with a node that dies.
+const shownAgain = 4
 
 // spreadSeals tells other nodes of proofs that have become seals.
 func (m *Machine) spreadSeals() {
@@ -27,12 +33,12 @@ func (m *Machine) spreadSeals() {
 	}
 }
 
-// showSeals shows a node the newest headers, once.
+// showSeals shows a node the newest headers, now and then.
 func (m *Machine) showSeals(p *peer) {
-	if p.seals || p.gone || m.params.Layer == nil || m.initial || p.serves&wire.SFNodeNetwork == 0 || !m.has(p, m.tip) {
+	if !p.seals.IsZero() && m.now.Sub(p.seals) < shownAgain*time.Duration(m.params.Spacing())*time.Second || p.gone || m.params.Layer == nil || m.initial || p.serves&wire.SFNodeNetwork == 0 || !m.has(p, m.tip) {
 		return
 	}
-	p.seals = true
+	p.seals = m.now
 	from, ok := m.chain.BlockAt(max(0, m.tip.Height-shownSeals))
 	if !ok || from == m.tip {
 		return
