@@ -64,6 +64,7 @@ func TestDamagedFolder(t *testing.T) {
 	must(t, err)
 	for name, spoilt := range map[string][]byte{
 		"cut": raw[:5000], "text": bytes.Repeat([]byte("no"), 20_000),
+		"all but the two roots": append(bytes.Clone(raw[:2*os.Getpagesize()]), bytes.Repeat([]byte{0xa5}, len(raw)-2*os.Getpagesize())...),
 	} {
 		must(t, os.WriteFile(database, spoilt, 0o600))
 		got := h.lamina("balance", "--offline")

@@ -42,7 +42,7 @@ func newDealWorld(t *testing.T) *dealWorld {
 	}
 	w.nodes[0] = &soakProcess{name: "node", dir: w.path("node"), args: args("node", "--mine", "--mine-every", dealPace)}
 	t.Cleanup(func() {
-		for _, p := range append(w.processes(), w.settlers[:]...) {
+		for _, p := range append(w.processes(), w.others...) {
 			if p != nil && p.cmd != nil {
 				_ = p.cmd.Process.Kill()
 				<-p.ended
@@ -64,6 +64,7 @@ func newDealWorld(t *testing.T) *dealWorld {
 		key := w.path(name + ".key")
 		must(t, os.WriteFile(key, fmt.Appendf(nil, "%064x\n", i+1), 0o600))
 		w.settlers[i] = &soakProcess{name: name, dir: w.path(name), args: args(name, append([]string{"--settle", "--settler-key", key}, w.connect...)...)}
+		w.others = append(w.others, w.settlers[i])
 		w.up(w.settlers[i])
 	}
 	for i, name := range []string{"alice", "bob"} {

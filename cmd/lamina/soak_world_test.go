@@ -113,6 +113,7 @@ type soakWorld struct {
 	settlerKeys [3][]byte
 
 	nodes   [3]*soakProcess // the first mines; each holds the key of one settler
+	others  []*soakProcess  // nodes besides
 	wallets [2]*soakProcess
 	links   []*soakLink
 	between []*soakLink            // from the other nodes to the first
@@ -142,7 +143,10 @@ func (w *soakWorld) fail(format string, args ...any) {
 	if err != nil {
 		kept = err.Error()
 	}
-	for _, p := range w.processes() {
+	for _, p := range append(w.nodes[:], w.others...) {
+		w.keepState(p, kept)
+	}
+	for _, p := range append(w.processes(), w.others...) {
 		if p == nil || p.log == nil {
 			continue
 		}
@@ -152,6 +156,27 @@ func (w *soakWorld) fail(format string, args ...any) {
 		_ = os.WriteFile(filepath.Join(kept, p.name+".log"), []byte(p.log.String()), 0o600)
 	}
 	w.t.Fatalf("seed %d: %s\nlogs are kept in %s%s", w.seed, fmt.Sprintf(format, args...), kept, tails.String())
+}
+
+// keepState writes what a node says of its chains to a file.
+func (w *soakWorld) keepState(p *soakProcess, dir string) {
+	if p == nil || p.log == nil || !p.running() {
+		return
+	}
+	chains := soakChains
+	if w.l1 != "" {
+		chains = w.chains()
+	}
+	var all []string
+	for _, chain := range chains {
+		for _, method := range []string{"getblockchaininfo", "getrawmempool", "getsettlement"} {
+			var answer json.RawMessage
+			if err := w.ask(&answer, "rpc", "--data-dir", p.dir, "--chain", chain, method); err == nil {
+				all = append(all, chain+" "+method, string(answer))
+			}
+		}
+	}
+	_ = os.WriteFile(filepath.Join(dir, p.name+".state"), []byte(strings.Join(all, "\n")), 0o600)
 }
 
 func (w *soakWorld) processes() []*soakProcess { return append(w.nodes[:], w.wallets[:]...) }

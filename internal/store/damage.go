@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -17,10 +18,21 @@ const damagedHint = "the keys are not in it: move " + databaseName + " away to s
 // database is bbolt's. That panics or faults where its file is damaged; here such a read or write returns an *OpenError.
 type database struct{ *bolt.DB }
 
-// openDatabase opens a file. Where bbolt panics this process keeps its lock until it ends.
-func openDatabase(path string, options *bolt.Options) (db *bolt.DB, err error) {
+// openDatabase opens a file. Where bbolt panics it leaves the file open and locked: here it is closed.
+func openDatabase(path string, options bolt.Options) (db *bolt.DB, err error) {
+	var opened *os.File
+	options.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		opened, err = os.OpenFile(name, flag, mode)
+		return opened, err
+	}
+	defer func() {
+		if db == nil && opened != nil {
+			unlock(opened)
+			_ = opened.Close() // after an error of bbolt's it is closed already
+		}
+	}()
 	defer whole(path, &err)()
-	return bolt.Open(path, 0o600, options)
+	return bolt.Open(path, 0o600, &options)
 }
 
 // View is bbolt's.

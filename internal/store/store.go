@@ -75,7 +75,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &OpenError{Dir: dir, Err: err, Hint: "choose a folder that you may write to"}
 	}
-	raw, err := openDatabase(filepath.Join(dir, databaseName), &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	raw, err := openDatabase(filepath.Join(dir, databaseName), bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
 	db := &database{raw}
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, &OpenError{Dir: dir, Err: inUse(dir), Hint: "use the running program, or stop it first"}
