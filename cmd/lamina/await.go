@@ -69,7 +69,7 @@ func (d *desk) synced(ctx context.Context) (app.ChainState, bool, error) {
 }
 
 func stageLine(c *app.ChainState) string {
-	line := fmt.Sprintf("%s  %s  %d of %d (%d%%)  %d peers", c.Name, c.Stage, c.Done, c.Total, int(100*c.Share), c.Trust.Peers)
+	line := fmt.Sprintf("%s  %s  %d of %d (%d%%)  %s", c.Name, c.Stage, c.Done, c.Total, int(100*c.Share), peersText(c.Trust.Peers))
 	if c.Waiting != "" {
 		line += "  waiting for " + c.Waiting
 	}

@@ -15,12 +15,12 @@ import (
 	"github.com/layeredpow/lamina/spv"
 )
 
-const balanceHelp = `Add up a wallet's money on a chain by how far it can be relied on.
+const balanceHelp = `Add up a wallet's money by how far it can be relied on: on one chain, or on each that the wallet is on.
 
   lamina balance
   lamina balance --wallet main --chain dev --json
   lamina balance --offline
-  lamina balance --account 1`
+  lamina balance --chain dev --account 1`
 
 func (s *session) balance() *cobra.Command {
 	var f purseFlags
@@ -28,14 +28,7 @@ func (s *session) balance() *cobra.Command {
 	c := s.onPurse("balance", "add up the money", balanceHelp, cobra.NoArgs, &f, wantMoney,
 		func(ctx context.Context, d *desk, _ []string) error {
 			if account.number >= 0 {
-				part, err := d.share(ctx, &account)
-				if err != nil {
-					return err
-				}
-				return d.answer(ctx, part, func() {
-					s.printf("account %d: confirmed %s, spendable %s in %d coins, %s in all\n", part.Account, d.amount(part.Confirmed),
-						d.amount(part.Spendable), part.Coins, d.amount(part.All))
-				})
+				return d.showShare(ctx, &account)
 			}
 			b, err := d.Balance(ctx, d.in)
 			if err != nil {
@@ -44,23 +37,94 @@ func (s *session) balance() *cobra.Command {
 			if s.json {
 				return s.printWith(b, "total", b.Total())
 			}
-			err = s.table(d.name()+"\t", func(w io.Writer) {
-				for _, row := range []struct {
-					name string
-					n    int64
-				}{{"confirmed", b.Confirmed}, {"own, unconfirmed", b.OwnUnconfirmed}, {"coming in", b.Unconfirmed}, {"immature", b.Immature},
-					{"frozen", b.Frozen}, {"watch-only", b.WatchOnly}, {"bound to names", b.Names}} {
-					if row.n != 0 || row.name == "confirmed" {
-						fmt.Fprintf(w, "%s\t%s\n", row.name, d.amount(row.n))
-					}
-				}
-				fmt.Fprintf(w, "spendable\t%s in %d coins\n", d.amount(b.Spendable), b.Coins)
-			})
-			s.printf("%s\n", trustLine(&b.Trust))
-			return err
+			return d.showBalance(b)
 		})
+	onChain := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if f.chain == "" && account.number < 0 {
+			of, err := s.meant(c.Context(), &f)
+			if err != nil {
+				return err
+			}
+			if len(of.Chains) > 1 {
+				return s.balances(c.Context(), f, of)
+			}
+		}
+		return onChain(c, args)
+	}
 	account.add(c.Flags(), "add up the account of this number alone")
 	return c
+}
+
+// meant returns the wallet that flags mean.
+func (s *session) meant(ctx context.Context, f *purseFlags) (of app.Wallet, err error) {
+	err = s.atDesk(ctx, f, wantWallets, func(ctx context.Context, d *desk) error {
+		err := d.chooseWallet(ctx, f)
+		of = d.of
+		return err
+	})
+	return of, err
+}
+
+// balances adds up a wallet's money on each of its chains.
+func (s *session) balances(ctx context.Context, f purseFlags, of app.Wallet) error {
+	type balance struct {
+		*app.Balance
+		Total int64 `json:"total"`
+	}
+	all := []balance{}
+	for _, f.chain = range of.Chains {
+		err := s.atDesk(ctx, &f, wantMoney, func(ctx context.Context, d *desk) error {
+			b, err := d.Balance(ctx, d.in)
+			if err != nil {
+				return err
+			}
+			all = append(all, balance{&b, b.Total()})
+			if s.json {
+				return nil
+			}
+			if len(all) > 1 {
+				s.printf("\n")
+			}
+			return d.showBalance(b)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if s.json {
+		return s.printJSON(map[string]any{"wallet": of.Name, "balances": all})
+	}
+	return nil
+}
+
+func (d *desk) showBalance(b app.Balance) error {
+	err := d.s.table(d.name()+"\t", func(w io.Writer) {
+		for _, row := range []struct {
+			name string
+			n    int64
+		}{{"confirmed", b.Confirmed}, {"own, unconfirmed", b.OwnUnconfirmed}, {"coming in", b.Unconfirmed}, {"immature", b.Immature},
+			{"frozen", b.Frozen}, {"watch-only", b.WatchOnly}, {"bound to names", b.Names}} {
+			if row.n != 0 || row.name == "confirmed" {
+				fmt.Fprintf(w, "%s\t%s\n", row.name, d.amount(row.n))
+			}
+		}
+		fmt.Fprintf(w, "spendable\t%s in %d coins\n", d.amount(b.Spendable), b.Coins)
+	})
+	d.s.printf("%s\n", trustLine(&b.Trust))
+	return err
+}
+
+// showShare shows one account's part.
+func (d *desk) showShare(ctx context.Context, account *accountFlag) error {
+	part, err := d.share(ctx, account)
+	if err != nil {
+		return err
+	}
+	return d.answer(ctx, part, func() {
+		d.s.printf("account %d: confirmed %s, spendable %s in %d coins, %s in all\n", part.Account, d.amount(part.Confirmed),
+			d.amount(part.Spendable), part.Coins, d.amount(part.All))
+	})
 }
 
 const historyHelp = `List payments, newest first, with how many confirmations each has of how many are recommended to

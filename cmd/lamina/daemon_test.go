@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -261,6 +262,15 @@ func TestWalletAgainstNode(t *testing.T) {
 	other.must("wallet", "addchain", "again", "--chain", "dev", "--password-file", h.pw)
 	if b := other.must("balance", "--chain", "dev", "--offline"); b["chain"] != "dev" || b["confirmed"] != 0.0 {
 		t.Errorf("on another chain: %v", b)
+	}
+	every := other.must("balance", "--offline")
+	for i, chain := range []string{"litecoin-regtest", "dev"} {
+		got, want := every["balances"].([]any)[i].(map[string]any), other.must("balance", "--chain", chain, "--offline")
+		for _, field := range []string{"wallet", "chain", "total", "spendable", "unit"} {
+			if !reflect.DeepEqual(got[field], want[field]) || want[field] == nil {
+				t.Errorf("balances on all chains: %s: %s %v, want %v", chain, field, got[field], want[field])
+			}
+		}
 	}
 	other.must("wallet", "check", "again", "--words-file", wordsFile)
 }

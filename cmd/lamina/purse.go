@@ -292,6 +292,13 @@ func (d *desk) answer(ctx context.Context, v any, text func()) error {
 	return nil
 }
 
+func peersText(n int) string {
+	if n == 1 {
+		return "1 peer"
+	}
+	return fmt.Sprintf("%d peers", n)
+}
+
 // printWith prints an object with one more field, unless it has that field already.
 func (s *session) printWith(v any, name string, extra any) error {
 	raw, err := json.Marshal(v)
@@ -328,12 +335,12 @@ func trustLine(t *app.Trust) string {
 		state = "synced, not all verified"
 	}
 	if t.Tip.Height == 0 { // it is the program's own, and as old as the chain
-		return fmt.Sprintf("(%s: no block is known yet, %d peers)", state, t.Peers)
+		return fmt.Sprintf("(%s: no block is known yet, %s)", state, peersText(t.Peers))
 	}
 	if t.Sampled > 0 {
 		state += fmt.Sprintf(", sampled up to block %d with %d bits", t.Sampled, t.SampledBits)
 	}
-	return fmt.Sprintf("(%s: block %d, %s old, %d peers)", state, t.Tip.Height, time.Duration(t.Age)*time.Second, t.Peers)
+	return fmt.Sprintf("(%s: block %d, %s old, %s)", state, t.Tip.Height, time.Duration(t.Age)*time.Second, peersText(t.Peers))
 }
 
 // lingerTime is how long a program that ends after a payment stays to hand it out: nodes wait up to four seconds before

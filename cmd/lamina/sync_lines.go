@@ -166,7 +166,7 @@ func (r *syncReport) text() string {
 	} else if r.Total > 0 {
 		text += fmt.Sprintf("  %d of %d (%d%%)", r.Done, r.Total, int(100*r.Share))
 	}
-	text += fmt.Sprintf("  height %d  %.0f/s  %s  %d peers", r.Height, r.Rate, byteText(r.Bytes), r.Peers)
+	text += fmt.Sprintf("  height %d  %.0f/s  %s  %s", r.Height, r.Rate, byteText(r.Bytes), peersText(r.Peers))
 	if r.Sampled > 0 {
 		text += fmt.Sprintf("  sampled up to %d, with %d bits", r.Sampled, r.Bits)
 	}

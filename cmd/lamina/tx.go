@@ -99,7 +99,7 @@ func (d *desk) showTx(t *app.Transaction, waits []waitOf) {
 
 // seenText says who knows of a transaction that is in no block.
 func seenText(t *app.Transaction) string {
-	text := fmt.Sprintf("%d peers", t.Seen)
+	text := peersText(t.Seen)
 	switch {
 	case !t.Ours:
 	case t.Private:
