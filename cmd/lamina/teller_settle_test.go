@@ -77,6 +77,7 @@ func (b *teller) Withdrawals(context.Context, string, string) ([]app.Withdrawal,
 		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":0", Phase: "burned", Amount: 50_000, Address: someAddr, Expected: 80},
 		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":1", Phase: "paid", Amount: 100_000, Address: someAddr,
 			Batch: &someTx, Payout: someTx.String() + ":2", Paid: &paid},
+		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":2", Phase: "released", Amount: 50_000, Address: someAddr, Overdue: 3},
 	}, nil
 }
 

@@ -217,7 +217,8 @@ type Withdrawal struct {
 	Height   *int32    `json:"height"` // of the burn's block; nil: in none
 	Depth    int32     `json:"depth"`  // confirmations on the layer
 	Seals    *int32    `json:"seals"`  // over it; nil: not known
-	Expected int64     `json:"expected"`
+	Expected int64     `json:"expected"` // seconds until it is paid, about; 0: paid, or nobody knows
+	Overdue  int32     `json:"overdue"`  // epochs that ended since it was released, without a batch that pays it; 100 at most
 	Batch    *spv.Hash `json:"batch"` // transaction on the L1; nil: none is known
 	Payout   string    `json:"payout,omitempty"`
 	Paid     *int64    `json:"paid"`        // L1 base units; nil: not yet

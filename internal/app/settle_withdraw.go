@@ -137,7 +137,7 @@ func (l *ledger) sealShare() float64 {
 
 func withdrawalOf(name string, layer, l1 *ledger, s *settle.BurnState, sealed bool) Withdrawal {
 	w := Withdrawal{Wallet: name, Layer: layer.params.Name, L1: l1.params.Name, Burn: s.Outpoint.String(), Phase: string(s.Phase),
-		Amount: s.Amount, MaxFee: int64(s.MaxFee), Depth: s.Depth, Expected: s.Expected, Final: s.Confirmed, Proved: s.Proved}
+		Amount: s.Amount, MaxFee: int64(s.MaxFee), Depth: s.Depth, Expected: s.Expected, Overdue: s.Overdue, Final: s.Confirmed, Proved: s.Proved}
 	w.Address, _ = address.Encode(l1.params, s.Script)
 	if s.Height >= 0 {
 		w.Height = &s.Height

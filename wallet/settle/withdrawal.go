@@ -191,7 +191,8 @@ type BurnState struct {
 	Phase     BurnPhase
 	Depth     int32         // confirmations on the layer
 	Seals     int32         // over it, if the layer's were given
-	Expected  int64         // seconds until it is paid, about; 0: paid
+	Expected  int64         // seconds until it is paid, about; 0: paid, or nobody knows
+	Overdue   int32         // epochs that ended since it was released, without a batch that pays it
 	Batch     spv.Hash      // L1 transaction, if there is one
 	Payout    wire.OutPoint // its output that pays
 	Value     int64         // satoshis that it pays
@@ -328,7 +329,20 @@ func (s *BurnState) release(p *chains.Params, run []peg.Sealing, tip int32) {
 	if cut, ok := peg.Cut(p, run, tip); ok && cut.Height >= s.Height {
 		s.Phase = Released
 	}
+	if s.Phase != Released {
+		return
+	}
+	// An epoch's batch pays what is released at its first block. It has until the next epoch to be seen.
+	for at := tip - tip%p.Peg.Epoch - p.Peg.Epoch; at > 0 && s.Overdue < mostOverdue; at -= p.Peg.Epoch {
+		if cut, ok := peg.Cut(p, run, at); !ok || cut.Height < s.Height {
+			return
+		}
+		s.Overdue++
+	}
 }
+
+// mostOverdue is how many epochs without a batch are counted.
+const mostOverdue = 100
 
 // expect reckons how long it takes yet (section 9): first seal, release depth, mean wait for an epoch, confirmation.
 func (s *BurnState) expect(p, l1 *chains.Params, run []peg.Sealing, tip int32, share float64) {
@@ -342,6 +356,9 @@ func (s *BurnState) expect(p, l1 *chains.Params, run []peg.Sealing, tip int32, s
 	case Batched:
 		blocks = 1
 	case Released:
+		if s.Overdue > 0 { // who did not sign until now may never do so
+			return
+		}
 		next := (int64(tip)/int64(p.Peg.Epoch) + 1) * int64(p.Peg.Epoch)
 		blocks = float64(next-int64(tip)) + float64(p.Peg.SignDelay) + 1
 	default:

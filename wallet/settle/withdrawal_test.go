@@ -247,6 +247,37 @@ func TestWithdrawalPhases(t *testing.T) {
 	}
 }
 
+// TestOverdue: each epoch that began with a burn released and ended without a payout counts; then nobody knows when it will be paid.
+func TestOverdue(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 1, 0)
+	w.withdraw(t, script(30), 9000)
+	w.layer.mine(true)
+	w.layer.mine(true)
+	epoch := w.layer.p.Peg.Epoch
+	released, most := int32(0), int32(0)
+	for range 5 * epoch {
+		w.l1.mine(true)
+		w.p.sync()
+		s, tip := w.burnStates(t)[0], w.l1.tip().Height
+		if s.Phase == Released && released == 0 {
+			released = tip
+		}
+		want := int32(0)
+		for at := epoch; released > 0 && at+epoch <= tip; at += epoch {
+			if at >= released {
+				want++
+			}
+		}
+		if s.Overdue != want || (s.Expected == 0) != (want > 0) {
+			t.Fatalf("block %d, %s since %d: overdue %d, want %d; expected in %d s", tip, s.Phase, released, s.Overdue, want, s.Expected)
+		}
+		most = max(most, want)
+	}
+	if most < 3 {
+		t.Errorf("overdue %d at the end", most)
+	}
+}
+
 // TestDropUnsent: of two withdrawals that were written down the one that nobody sent is forgotten.
 func TestDropUnsent(t *testing.T) {
 	w := newPegWorld(t, "dev-native", 3, 0)
