@@ -33,6 +33,8 @@ func rootsOf(p *AuxPoW, leaf Hash) proofRoots {
 // proofBatch is scratch space for the branches of the proofs of one stretch.
 type proofBatch struct {
 	rows     merkle.Rows
+	messages [][]byte // what coinbases' ids are hashes of
+	ids      []Hash   // of the coinbases
 	nodes    []Hash
 	branches []merkle.Branch
 	indexes  []uint32
@@ -43,10 +45,18 @@ type proofBatch struct {
 // in bulk.
 func (b *batch) hashRoots(run []Sealed) {
 	p := &b.proofs
+	p.messages = p.messages[:0]
+	for i := range run {
+		if b.looksAt(run, i) {
+			p.messages = append(p.messages, run[i].Aux.Coinbase.stripped())
+		}
+	}
+	p.ids = resize(p.ids, len(p.messages))
+	pow.HashMessages(p.ids, p.messages)
 	p.nodes, p.branches, p.indexes = p.nodes[:0], p.branches[:0], p.indexes[:0]
 	for i := range run {
 		if aux := run[i].Aux; b.looksAt(run, i) {
-			p.nodes = append(p.nodes, aux.Coinbase.ID(), b.ids[i])
+			p.nodes = append(p.nodes, p.ids[len(p.nodes)/2], b.ids[i])
 			p.branches = append(p.branches, aux.CoinbaseBranch, aux.ChainBranch)
 			p.indexes = append(p.indexes, 0, uint32(aux.Slot))
 		}
@@ -62,7 +72,8 @@ func (b *batch) hashRoots(run []Sealed) {
 			at += 2
 		}
 	}
-	clear(p.branches) // or the messages would be held in memory
+	clear(p.branches) // or the peer's messages would be held in memory
+	clear(p.messages)
 }
 
 // looksAt tells whether a header has a proof that is not passed over.

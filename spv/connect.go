@@ -112,7 +112,7 @@ func (t *Tree) admit(s *Sealed, at int, parent int32, now uint32) (int32, error)
 		return 0, &CheckError{Name: CheckReorgLimit, Got: fmt.Sprintf("a branch at height %d", height),
 			Want: fmt.Sprintf("at most %d blocks below the tip at %d", t.rules.ReorgLimit, t.nodes.at(t.tip).height)}
 	}
-	t.cursor.at = parent
+	t.cursor.on(parent)
 	if err := t.rules.CheckContext(&t.cursor, height, &s.Header, now, nil); err != nil {
 		return 0, err
 	}

@@ -60,6 +60,12 @@ func NewPresync(start *Tree, minimum uint256.Int, salt [16]byte, now uint32) *Pr
 	}
 }
 
+// Minimum returns the work that the peer has to show.
+func (p *Presync) Minimum() uint256.Int { return p.minimum }
+
+// Start returns the block on which the headers build.
+func (p *Presync) Start() Block { return p.from }
+
 // Next returns the block after which the peer is to send headers.
 func (p *Presync) Next() Hash {
 	if p.second {

@@ -170,6 +170,14 @@ func (t *Tx) ID() Hash {
 	return pow.DoubleSHA256(t.AppendStripped(buf[:0]))
 }
 
+// stripped returns what ID is the hash of, sharing memory with the transaction where it can.
+func (t *Tx) stripped() []byte {
+	if !t.witness && !t.hogEx {
+		return t.raw
+	}
+	return t.AppendStripped(nil)
+}
+
 // WitnessID returns SHA-256d with the witness (BIP141 wtxid).
 func (t *Tx) WitnessID() Hash {
 	if t.hogEx {

@@ -21,6 +21,9 @@ type Tree struct {
 	// its bits promise, so a policy must verify enough to make a lie not worth its while
 	// (protocol.md section 10). It is asked once for every header that is judged.
 	VerifyProof func(height int32) bool
+	// Rooted tells that whoever keeps the headers below the window has them down to genesis, so
+	// that Rewind may go back to there.
+	Rooted bool
 
 	rules  *Rules
 	parent ParentView // nil: proofs are not linked to a parent chain
@@ -65,6 +68,7 @@ func NewTree(rules *Rules) *Tree {
 	if err != nil {
 		panic(err) // one header cannot fail to link
 	}
+	t.Rooted = true
 	return t
 }
 
@@ -98,10 +102,15 @@ func NewTreeAt(rules *Rules, start []Header, height int32, work uint256.Int) (*T
 	return t, nil
 }
 
-// Upto returns a tree of its own that ends in a block of this one: the branch that leads
-// there, as far down as this tree knows it. Changes to one do not show in the other.
+// Upto returns a tree of its own that ends in a block of this one, or in genesis: the branch
+// that leads there, as far down as this tree knows it. Changes to one do not show in the other.
 func (t *Tree) Upto(id Hash) (*Tree, bool) {
 	at, ok := t.find(&id)
+	if !ok && id == t.rules.Genesis.ID() {
+		u := NewTree(t.rules)
+		u.parent, u.VerifyProof = t.parent, t.VerifyProof
+		return u, true
+	}
 	if !ok {
 		return nil, false
 	}
@@ -118,6 +127,24 @@ func (t *Tree) Upto(id Hash) (*Tree, bool) {
 	}
 	u.parent, u.VerifyProof = t.parent, t.VerifyProof
 	return u, true
+}
+
+// Rewind makes a block of the best chain the tip, however deep it lies, and forgets all that
+// is not below it. Below the window it knows genesis only, and that if it is Rooted. It is false, and nothing changes, for other blocks.
+func (t *Tree) Rewind(to Hash) (Change, bool) {
+	b, known := t.Lookup(to)
+	if known && !t.OnBest(b) || !known && !(t.Rooted && to == t.rules.Genesis.ID()) {
+		return Change{}, false
+	}
+	u, ok := t.Upto(to)
+	if !ok {
+		return Change{}, false // never: it was found above
+	}
+	change := Change{Undo: int(t.Tip().Height - b.Height), Tip: u.Tip()}
+	u.Rooted = t.Rooted
+	*t = *u
+	t.cursor.t = t
+	return change, true
 }
 
 // Clone returns a tree that knows the same blocks and shares no memory with this one. It
@@ -223,7 +250,7 @@ func (t *Tree) After(id Hash, time uint32) (bits, median uint32, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	t.cursor.at = i
+	t.cursor.on(i)
 	height := t.nodes.at(i).height + 1
 	bits, ok = t.rules.RequiredBits(&t.cursor, height, time)
 	if !ok {
@@ -296,16 +323,25 @@ func (t *Tree) ancestor(i, height int32) (int32, bool) {
 
 // branch is the Ancestry of one node.
 type branch struct {
-	t  *Tree
-	at int32
+	t    *Tree
+	at   int32
+	last int32 // the node that was asked for last: rules that walk down a side branch go on from there
 }
+
+// on makes it the ancestry of another node.
+func (b *branch) on(i int32) { b.at, b.last = i, i }
 
 // At returns the header at a height on the branch.
 func (b *branch) At(height int32) (Point, bool) {
-	i, ok := b.t.ancestor(b.at, height)
+	from := b.at
+	if height <= b.t.nodes.at(b.last).height {
+		from = b.last
+	}
+	i, ok := b.t.ancestor(from, height)
 	if !ok {
 		return Point{}, false
 	}
+	b.last = i
 	h := &b.t.nodes.at(i).header
 	return Point{Time: h.Time(), Bits: h.Bits()}, true
 }

@@ -35,10 +35,52 @@ func run[T any](u *UI, work func(context.Context) (T, error), done func(T, error
 	return cancel
 }
 
+// inquiry is a question of which one at a time is out. News repeat it once it is answered: if they took its place, news that come
+// faster than answers would keep all of them away.
+type inquiry struct {
+	stop  func() // gives up the one that is out; nil: none is
+	again func() // asks anew after the answer; nil: there were no news meanwhile
+}
+
+// drop gives up what is out.
+func (q *inquiry) drop() {
+	if q.stop != nil {
+		q.stop()
+	}
+	q.stop, q.again = nil, nil
+}
+
+// renew has something asked that calls ask: now, or when the question that is out is answered.
+func (q *inquiry) renew(anew func()) {
+	if q.stop != nil {
+		q.again = anew
+		return
+	}
+	anew()
+}
+
+// ask is run for a question; one that is out is given up.
+func ask[T any](u *UI, q *inquiry, work func(context.Context) (T, error), done func(T, error)) {
+	q.drop()
+	q.stop = run(u, work, func(result T, err error) {
+		again := q.again
+		q.stop, q.again = nil, nil
+		done(result, err)
+		if again != nil && q.stop == nil {
+			again()
+		}
+	})
+}
+
 // later is run after the user paused typing.
 func later[T any](u *UI, work func(context.Context) (T, error), done func(T, error)) (cancel func()) {
+	return run(u, paused(u, work), done)
+}
+
+// paused is work that begins after the user paused typing.
+func paused[T any](u *UI, work func(context.Context) (T, error)) func(context.Context) (T, error) {
 	delay := u.delay
-	return run(u, func(ctx context.Context) (T, error) {
+	return func(ctx context.Context) (T, error) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(delay):
@@ -48,7 +90,7 @@ func later[T any](u *UI, work func(context.Context) (T, error), done func(T, err
 			return none, ctx.Err()
 		}
 		return work(ctx)
-	}, done)
+	}
 }
 
 // progress shows what became of an action: that it runs and can be given up, that it is
@@ -66,6 +108,7 @@ type progress struct {
 	outcome  *panel
 	stop     func() // gives up what runs; nil: nothing runs
 	whole    bool   // what runs cannot be given up: half of it would be worse than none
+	unknown  bool   // what is shown is that a question was not answered
 	onChange func()
 }
 
@@ -97,7 +140,7 @@ func (p *progress) show(running, outcome bool) {
 func (p *progress) clear() { p.show(false, false) }
 
 func (p *progress) start(doing string, stop func()) {
-	p.stop, p.whole = stop, false
+	p.stop, p.whole, p.unknown = stop, false, false
 	show(p.giveUp, true)
 	p.text.SetText(doing)
 	p.show(true, false)
@@ -111,7 +154,7 @@ func (p *progress) startWhole(doing string) {
 }
 
 func (p *progress) say(icon fyne.Resource, edge fyne.ThemeColorName, what, next string) {
-	p.stop = nil
+	p.stop, p.unknown = nil, false
 	p.icon.SetResource(icon)
 	p.outcome.edge = edge
 	p.what.SetText(what)
@@ -123,6 +166,22 @@ func (p *progress) say(icon fyne.Resource, edge fyne.ThemeColorName, what, next 
 func (p *progress) fail(err error) {
 	problem := p.ui.texts.Problem(err)
 	p.say(base.NewErrorThemedResource(base.ErrorIcon()), base.ColorNameError, problem.What, problem.Next)
+}
+
+// unanswered shows why a question has no answer, unless an action is being shown.
+func (p *progress) unanswered(err error) {
+	if p.stop == nil {
+		p.fail(err)
+		p.unknown = true
+	}
+}
+
+// answered takes that away, and nothing else: what became of an action stays.
+func (p *progress) answered() {
+	if p.unknown {
+		p.unknown = false
+		p.clear()
+	}
 }
 
 func (p *progress) warn(what, next string) {

@@ -39,10 +39,8 @@ type activityScreen struct {
 	total   int
 	unit    app.Unit
 	purse   app.Purse
-	stop    func() // gives up the reading of the first page
-	reading bool   // that is not over
-	stale   bool   // there were news meanwhile
-	version int    // of the query: answers to older ones are dropped
+	asking  inquiry // for the first page
+	version int     // of the query: answers to older ones are dropped
 }
 
 // pageRows is how many payments are fetched at once, and keptPages how many pages are kept.
@@ -103,24 +101,14 @@ func (s *activityScreen) refresh(c change) {
 		s.closeDetail()
 		s.list.ScrollToTop()
 		s.rows, s.total = map[int][]app.Row{}, 0
-		s.reading = false
+		s.asking.drop()
 	}
 	if c&(moneyChanged|walletsChanged) != 0 || len(s.rows) > 0 && c&syncChanged != 0 {
-		s.renew() // depths change with every block
+		s.asking.renew(s.restart) // depths change with every block
 	}
 	if s.detail.content.Visible() {
 		s.detail.refresh()
 	}
-}
-
-// renew is restart for news: a question that is out is answered first, else news that come faster than answers keep all of
-// them away.
-func (s *activityScreen) renew() {
-	if s.reading {
-		s.stale = true
-		return
-	}
-	s.restart()
 }
 
 // restart asks for the pages in sight anew; what is shown stays until the answer is there.
@@ -130,31 +118,23 @@ func (s *activityScreen) restart() {
 		stop()
 		delete(s.asked, page)
 	}
-	if s.stop != nil {
-		s.stop()
-	}
-	b, p, q, version := s.ui.session.backend, s.ui.session.purse, s.query, s.version
-	if s.reading, s.stale = false, false; b == nil || p.Wallet == "" {
+	s.asking.drop()
+	b, p, q := s.ui.session.backend, s.ui.session.purse, s.query
+	if b == nil || p.Wallet == "" {
 		return
 	}
 	if s.total == 0 {
 		setText(s.empty, s.ui.t("Reading the history\u2026"))
 	}
 	q.Count = pageRows
-	s.reading = true
-	s.stop = later(s.ui, func(ctx context.Context) (app.History, error) { return b.History(ctx, p, q) },
+	ask(s.ui, &s.asking, paused(s.ui, func(ctx context.Context) (app.History, error) { return b.History(ctx, p, q) }),
 		func(h app.History, err error) {
-			if version != s.version {
-				return
-			}
-			if s.reading = false; s.stale {
-				defer s.restart()
-			}
 			if err != nil {
-				s.progress.fail(err)
+				setText(s.empty, "")
+				s.progress.unanswered(err)
 				return
 			}
-			s.progress.clear()
+			s.progress.answered()
 			s.rows = map[int][]app.Row{0: h.Rows}
 			s.total, s.unit = h.Total, h.Unit
 			s.count.SetText(s.ui.texts.Count(h.Total))
@@ -213,7 +193,7 @@ func (s *activityScreen) fetch(page int) {
 			}
 			delete(s.asked, page)
 			if err != nil {
-				s.progress.fail(err)
+				s.progress.unanswered(err)
 				return
 			}
 			for other := range s.rows {
@@ -269,9 +249,10 @@ const listMost = 960
 // Layout implements fyne.Layout.
 func (headed) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	width := min(size.Width-2*gap, listMost)
+	x := (size.Width - width) / 2
 	h := fit(objects[0], width)
-	objects[0].Move(fyne.NewPos(gap, gap))
-	put(objects[1], gap, h+gap+4, width, max(0, size.Height-h-gap-4))
+	objects[0].Move(fyne.NewPos(x, gap))
+	put(objects[1], x, h+gap+4, width, max(0, size.Height-h-gap-4))
 }
 
 // MinSize implements fyne.Layout.

@@ -21,11 +21,11 @@ func newIconButton(u *UI, text string, icon fyne.Resource, act func()) *button {
 	return b
 }
 
-// TypedKey implements fyne.Focusable.
+// TypedKey implements fyne.Focusable: Enter presses, as space does.
 func (b *button) TypedKey(k *fyne.KeyEvent) {
 	if k.Name == fyne.KeyEscape {
 		b.ui.back()
 		return
 	}
-	b.Button.TypedKey(k)
+	b.Button.TypedKey(spaced(k))
 }

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"runtime/debug"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -37,7 +39,7 @@ type coinsScreen struct {
 	unit   app.Unit
 	chosen map[string]bool // by outpoint
 	purse  app.Purse
-	stop   func()
+	asking inquiry
 }
 
 func newCoinsScreen(u *UI) *coinsScreen {
@@ -66,6 +68,7 @@ func newCoinsScreen(u *UI) *coinsScreen {
 	s.gate = newGate(u, newFill(s.page, s.combine.content, s.split.content))
 	s.content = s.gate.content
 	s.closePages()
+	s.offer()
 	return s
 }
 
@@ -98,6 +101,7 @@ func (s *coinsScreen) refresh(c change) {
 	}
 	if s.purse != s.ui.session.purse {
 		s.purse = s.ui.session.purse
+		s.asking.drop()
 		s.coins, s.chosen = nil, map[string]bool{}
 		s.closePages()
 		s.list.ScrollToTop()
@@ -105,24 +109,29 @@ func (s *coinsScreen) refresh(c change) {
 	s.load()
 }
 
-// load asks for the coins; what is shown stays until the answer is there.
-func (s *coinsScreen) load() {
-	if s.stop != nil {
-		s.stop()
-	}
+// load has the coins asked for anew.
+func (s *coinsScreen) load() { s.asking.renew(s.ask) }
+
+// ask asks for the coins; what is shown stays until the answer is there.
+func (s *coinsScreen) ask() {
 	if s.coins == nil {
 		setText(s.empty, s.ui.t("Reading the coins\u2026"))
 	}
 	b, p := s.ui.session.backend, s.purse
-	s.stop = run(s.ui, func(ctx context.Context) (app.CoinList, error) {
-		return b.ListCoins(ctx, p,
-			app.CoinFilter{})
+	if b == nil {
+		return
+	}
+	ask(s.ui, &s.asking, func(ctx context.Context) (app.CoinList, error) {
+		l, err := b.ListCoins(ctx, p, app.CoinFilter{})
+		l.Coins = slimmed(l.Coins)
+		return l, err
 	}, func(l app.CoinList, err error) {
 		if err != nil {
 			setText(s.empty, "")
-			s.progress.fail(err)
+			s.progress.unanswered(err)
 			return
 		}
+		s.progress.answered()
 		s.coins, s.sum, s.unit = l.Coins, l.Sum, l.Unit
 		there := map[string]bool{}
 		for _, c := range l.Coins {
@@ -136,7 +145,21 @@ func (s *coinsScreen) load() {
 			setText(s.empty, s.ui.t("No coin yet. Each payment that comes in is a coin of its own."))
 		}
 		s.chosenChanged()
+		if len(s.coins) >= manyCoins { // the list before this one takes as much memory
+			run(s.ui, does(func(context.Context) error { debug.FreeOSMemory(); return nil }), func(nothing, error) {})
+		}
 	})
+}
+
+// manyCoins is from how many coins on their memory counts.
+const manyCoins = 10_000
+
+// slimmed returns coins without what is not shown, in no more memory than they take.
+func slimmed(coins []app.Coin) []app.Coin {
+	for i := range coins {
+		coins[i].Script, coins[i].Path, coins[i].Block = "", "", nil
+	}
+	return slices.Clone(coins)
 }
 
 // outpoints returns what is chosen, in the order of the list.
@@ -185,6 +208,13 @@ func (s *coinsScreen) chosenChanged() {
 		}
 	}
 	s.count.SetText(s.ui.texts.Chosen(len(s.chosen), sum, len(s.coins), s.sum, s.unit))
+	s.offer()
+	s.list.Refresh()
+	s.page.Refresh()
+}
+
+// offer lets do what there is something chosen for.
+func (s *coinsScreen) offer() {
 	for _, button := range []*button{s.freeze, s.thaw, s.spend, s.tag} {
 		if len(s.chosen) > 0 {
 			button.Enable()
@@ -192,8 +222,6 @@ func (s *coinsScreen) chosenChanged() {
 			button.Disable()
 		}
 	}
-	s.list.Refresh()
-	s.page.Refresh()
 }
 
 func (s *coinsScreen) setFrozen(on bool) {

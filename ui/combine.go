@@ -56,7 +56,7 @@ func newCombinePage(u *UI, onBack func()) *combinePage {
 		asked(u.t("Only with the tag"), p.tag), p.fee.content))
 	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box,
 		p.password.content, p.progress.content, inset(p.agree), inset(p.start), p.state))
-	p.content, _ = scrolled(container.New(&column{gap: gap, most: 960}, container.NewHBox(returns), stack(0,
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(returns), stack(0,
 		heading(u.t("Combine coins")),
 		body(u.t("Many small coins make a payment dear. Combine them while fees are low. Whoever looks sees that they are one owner's."))), p.kept,
 		container.New(&beside{wide: 760, first: 380, gap: gap}, form, result)))

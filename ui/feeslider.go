@@ -23,7 +23,7 @@ type feeSlider struct {
 	rate     int64  // 0: what is usual
 	change   func() // a rate was chosen
 	relayout func() // the texts changed
-	stop     func()
+	asking   inquiry
 }
 
 func newFeeSlider(u *UI, change, relayout func()) *feeSlider {
@@ -41,14 +41,20 @@ func newFeeSlider(u *UI, change, relayout func()) *feeSlider {
 
 // load asks for the range of a chain; what was chosen stays.
 func (f *feeSlider) load(chain string) {
-	b := f.ui.session.backend
-	if f.stop != nil {
-		f.stop()
-	}
 	if chain != f.chain {
+		f.asking.drop()
 		f.chain, f.fees, f.rate = chain, app.Fees{}, 0
 	}
-	f.stop = run(f.ui, func(ctx context.Context) (app.Fees, error) { return b.Fees(ctx, chain) }, func(fees app.Fees, err error) {
+	f.asking.renew(f.ask)
+}
+
+// ask asks for the range.
+func (f *feeSlider) ask() {
+	b, chain := f.ui.session.backend, f.chain
+	if b == nil {
+		return
+	}
+	ask(f.ui, &f.asking, func(ctx context.Context) (app.Fees, error) { return b.Fees(ctx, chain) }, func(fees app.Fees, err error) {
 		if err != nil || fees.Low < 1 || fees.High < fees.Low {
 			f.now.SetText(f.ui.t("Fees: not known yet"))
 			f.slider.Disable()

@@ -52,6 +52,9 @@ func (f *field) TypedKey(k *fyne.KeyEvent) {
 	f.Entry.TypedKey(k)
 }
 
+// AcceptsTab implements fyne.Tabbable: Tab goes on, from several lines too.
+func (f *field) AcceptsTab() bool { return false }
+
 // take returns what was typed as a secret and empties the field, with its undo history.
 func (f *field) take() app.Secret {
 	s := app.Secret(f.Text)

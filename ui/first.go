@@ -60,9 +60,9 @@ func newFirstRun(u *UI) *firstRun {
 	f.returns = newIconButton(u, u.t("Back"), base.NavigateBackIcon(), f.back)
 	f.leave = newButton(u, u.t("Only look around"), f.end)
 	f.progress = newProgress(u, func() { f.relayout() })
-	f.box, f.scroll = scrolled(container.New(&centred{most: 560}, stack(gap, container.NewHBox(f.returns), stack(0,
+	f.box, f.scroll = scrolled(container.New(&column{gap: gap, most: questionMost}, container.NewHBox(f.returns), stack(0,
 		f.title, f.under), f.body, f.progress.content,
-		inset(f.next), inset(f.leave))))
+		inset(f.next), inset(f.leave)))
 	f.content = f.box
 	f.content.Hide()
 	return f

@@ -119,6 +119,50 @@ func TestSendSafely(t *testing.T) {
 	}
 }
 
+// TestSendPrivately: the switch says what it takes, holds for one payment, and its page says how far it came.
+func TestSendPrivately(t *testing.T) {
+	m := newMoney()
+	b := newWalletBench(t, phone, m)
+	send := func(private bool) {
+		t.Helper()
+		b.frame.open(sendAt)
+		b.send.to.SetText(payee)
+		b.send.amount.SetText("0.3")
+		b.pump()
+		b.tap("Review the payment")
+		b.wantShown("Announce it privately")
+		b.wantHidden("over a connection of its own")
+		b.send.review.quietly.on.SetChecked(private)
+		if private {
+			b.wantShown("over a connection of its own, which takes longer", "Without a proxy a stranger still sees this computer's address")
+			b.wantWhole()
+			m.config.Proxy = "127.0.0.1:9050"
+			b.send.review.quietly.say()
+			b.wantShown("Your proxy hides")
+		}
+		b.send.review.password.entry.SetText("right")
+		b.tap("Send 0.3 TST")
+		b.pump()
+		if shows := strings.Contains(shown(b.window.Content()), "one stranger at a time until"); shows != private {
+			t.Errorf("private %v: told so: %v", private, shows)
+		}
+		b.tap("Done")
+		b.pump()
+	}
+	send(true)
+	send(false)
+	if len(m.sent) != 2 || !m.sent[0].Private || m.sent[1].Private {
+		t.Errorf("sent %+v", m.sent)
+	}
+	x, tx := b.texts, app.Transaction{Private: true, Unit: unit, Trust: trust}
+	for told, want := range map[int]string{0: "nobody yet", 3: "3 peers, of whom 3 fetched it"} {
+		tx.Told, tx.Took = told, told
+		if rows := fmt.Sprint(x.Payment(&tx)); !strings.Contains(rows, "one stranger at a time") || !strings.Contains(rows, want) {
+			t.Errorf("told %d: %s", told, rows)
+		}
+	}
+}
+
 func TestSendUnlocked(t *testing.T) {
 	m := newMoney()
 	b := newWalletBench(t, desk, m)

@@ -37,6 +37,9 @@ func (e *hexEntry) TypedShortcut(s fyne.Shortcut) {
 	e.ui.shortcut(s)
 }
 
+// AcceptsTab implements fyne.Tabbable: Tab goes on.
+func (e *hexEntry) AcceptsTab() bool { return false }
+
 // TypedKey implements fyne.Focusable. Escape is the window's.
 func (e *hexEntry) TypedKey(k *fyne.KeyEvent) {
 	if k.Name == fyne.KeyEscape {

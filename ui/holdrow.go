@@ -200,7 +200,8 @@ func (p *paymentRenderer) Layout(size fyne.Size) {
 	put(r.amount, size.Width-amount, -2, amount, 36)
 	put(r.who, x, -2, max(0, size.Width-x-amount), 36)
 	fitMiddle(r.who, r.line.Who, size.Width-x-amount)
-	when := min(r.when.MinSize().Width+110, (size.Width-x)/2)
+	written := fyne.MeasureText(r.when.Text, r.when.Theme().Size(r.when.SizeName), r.when.TextStyle).Width + 2*inside
+	when := min(written+1, max(0, size.Width-x))
 	put(r.when, x, 20, when, 32)
 	put(r.state, x+when, 20, size.Width-x-when, 32)
 	put(p.track, size.Width-8-sureWide, size.Height-sureHigh-1, sureWide, sureHigh)

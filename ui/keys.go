@@ -6,7 +6,7 @@ import (
 )
 
 // Fyne gives keys to what has the focus and to nothing else. The widgets here, like field
-// and button, leave Escape to the window, whose way back it is.
+// and button, leave Escape to the window, whose way back it is; Enter presses them, as space does.
 
 // leaves hands Escape to the window that an object is in, and returns whether it was that.
 func leaves(o fyne.CanvasObject, e *fyne.KeyEvent) bool {
@@ -17,6 +17,14 @@ func leaves(o fyne.CanvasObject, e *fyne.KeyEvent) bool {
 		c.OnTypedKey()(e)
 	}
 	return true
+}
+
+// spaced makes Enter the space that Fyne's widgets are pressed with.
+func spaced(e *fyne.KeyEvent) *fyne.KeyEvent {
+	if e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+		return &fyne.KeyEvent{Name: fyne.KeySpace}
+	}
+	return e
 }
 
 // check is a box that is ticked.
@@ -30,7 +38,11 @@ func newCheck(text string, changed func(bool)) *check {
 
 // TypedKey implements fyne.Focusable.
 func (c *check) TypedKey(e *fyne.KeyEvent) {
-	if !leaves(c, e) {
+	switch {
+	case leaves(c, e):
+	case e.Name == fyne.KeyReturn, e.Name == fyne.KeyEnter:
+		c.TypedRune(' ') // Fyne's hears space as a letter
+	default:
 		c.Check.TypedKey(e)
 	}
 }
@@ -47,7 +59,7 @@ func newChoice(options []string, changed func(string)) *choice {
 // TypedKey implements fyne.Focusable.
 func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	if !leaves(c, e) {
-		c.Select.TypedKey(e)
+		c.Select.TypedKey(spaced(e))
 	}
 }
 
@@ -76,13 +88,9 @@ func newList(length func() int, row func() fyne.CanvasObject, fill func(widget.L
 	return l
 }
 
-// TypedKey implements fyne.Focusable: Enter does what space does.
+// TypedKey implements fyne.Focusable.
 func (l *list) TypedKey(e *fyne.KeyEvent) {
-	switch {
-	case leaves(l, e):
-	case e.Name == fyne.KeyReturn, e.Name == fyne.KeyEnter:
-		l.List.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
-	default:
-		l.List.TypedKey(e)
+	if !leaves(l, e) {
+		l.List.TypedKey(spaced(e))
 	}
 }

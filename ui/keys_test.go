@@ -35,6 +35,9 @@ func TestEscapeReachesTheWindow(t *testing.T) {
 				first = f
 			}
 			kind := fmt.Sprintf("%T", f)
+			if tabs, ok := f.(fyne.Tabbable); ok && tabs.AcceptsTab() {
+				t.Errorf("%s: a %s keeps Tab to itself", name, kind)
+			}
 			if seen[kind] || kind == "*widget.focusSelectable" { // Fyne's own, inside a label, and not to be replaced
 				continue
 			}
@@ -52,6 +55,19 @@ func TestEscapeReachesTheWindow(t *testing.T) {
 		if !seen[kind] {
 			t.Errorf("no %s had the focus", kind)
 		}
+	}
+}
+
+// TestEnterPresses: Fyne's own buttons and checks hear space alone.
+func TestEnterPresses(t *testing.T) {
+	b := newWalletBench(t, desk, newMoney())
+	pressed, ticked := 0, newCheck("", nil)
+	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace} {
+		newButton(b.UI, "", func() { pressed++ }).TypedKey(&fyne.KeyEvent{Name: key})
+	}
+	ticked.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	if pressed != 3 || !ticked.Checked {
+		t.Errorf("pressed %d times of 3; ticked: %v", pressed, ticked.Checked)
 	}
 }
 

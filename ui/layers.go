@@ -59,7 +59,7 @@ func (c *sectionCard) set(s present.Section) {
 }
 
 func newLayersScreen(u *UI) *layersScreen {
-	s := &layersScreen{ui: u, rows: map[string]*stratumRow{}, layout: &masterDetail{wide: 700, list: 330}}
+	s := &layersScreen{ui: u, rows: map[string]*stratumRow{}, layout: &masterDetail{wide: 700, list: 330, most: 330 + pageMost}}
 	list, _ := scrolled(s.newList())
 	s.content = container.New(s.layout, list, s.newDetail())
 	if stacks := u.rules.Stacks(); len(stacks) > 0 {
@@ -133,7 +133,7 @@ func (s *layersScreen) newDetail() fyne.CanvasObject {
 	s.sync = newSectionCard()
 	s.sync.panel.Hide()
 	s.work = newWorkCards(s.ui, func() { s.detail.Refresh(); s.scroll.Refresh() })
-	s.detail = container.New(&column{gap: gap, most: 820}, returns, stack(0, s.title, s.sentence), s.work.content, s.sync.panel, s.sections)
+	s.detail = container.New(&column{gap: gap, most: pageMost}, returns, stack(0, s.title, s.sentence), s.work.content, s.sync.panel, s.sections)
 	page, scroll := scrolled(s.detail)
 	s.scroll = scroll
 	return page

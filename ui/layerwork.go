@@ -31,7 +31,7 @@ type workCards struct {
 
 	progress *progress
 	chain    string
-	stop     func()
+	asking   inquiry
 	onChange func()
 }
 
@@ -50,26 +50,31 @@ func newWorkCards(u *UI, onChange func()) *workCards {
 
 // refresh measures a chain anew; what is shown of the same one stays until then.
 func (w *workCards) refresh(chain string) {
-	b, share := w.ui.session.backend, w.ui.attackerShare()
-	if w.stop != nil {
-		w.stop()
-		w.stop = nil
-	}
+	b := w.ui.session.backend
 	if chain != w.chain || b == nil {
+		w.asking.drop()
 		w.chain = chain
 		w.content.Hide()
 	}
-	if b == nil || w.ui.session.chain(chain) == nil {
+	if b != nil && w.ui.session.chain(chain) != nil {
+		w.asking.renew(w.measure)
+	}
+}
+
+// measure asks for what is measured of the chain.
+func (w *workCards) measure() {
+	b, chain, share := w.ui.session.backend, w.chain, w.ui.attackerShare()
+	if b == nil {
 		return
 	}
-	w.stop = run(w.ui, func(ctx context.Context) (app.ChainSecurity, error) { return b.ChainSecurity(ctx, chain, share) },
+	ask(w.ui, &w.asking, func(ctx context.Context) (app.ChainSecurity, error) { return b.ChainSecurity(ctx, chain, share) },
 		func(s app.ChainSecurity, err error) {
 			show(w.content, true)
 			if err != nil {
 				w.clear()
-				w.progress.fail(err)
+				w.progress.unanswered(err)
 			} else {
-				w.progress.clear()
+				w.progress.answered()
 				w.show(&s)
 			}
 			w.onChange()

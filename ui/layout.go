@@ -3,32 +3,54 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
 )
 
 // The layouts here set a child's width before they ask for its height, because the height
 // of wrapped text follows from its width. Fyne's own ask first, and correct themselves in
 // a later frame.
 
-// column lays its children one below the other, gap apart, no wider than most (0: any).
+// column lays its children one below the other, gap apart, in the middle and no wider than most (0: any). Texts get no wider
+// than can be read.
 type column struct {
 	gap, most float32
 }
 
+// The most widths of pages: of a question, of a form, of what has pictures, lists or two columns, and of a form with a report.
+const (
+	questionMost = 560
+	formMost     = 620
+	pageMost     = 960
+	reportMost   = 1240
+)
+
 // Layout implements fyne.Layout.
 func (c *column) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	width := size.Width
-	if c.most > 0 {
-		width = min(width, c.most)
+	width, x := size.Width, float32(0)
+	if c.most > 0 && width > c.most {
+		width, x = c.most, (width-c.most)/2
 	}
 	y := float32(0)
 	for _, o := range objects {
 		if !o.Visible() {
 			continue
 		}
-		h := fit(o, width)
-		o.Move(fyne.NewPos(0, y))
+		h := fit(o, readable(o, width))
+		o.Move(fyne.NewPos(x, y))
 		y += h + c.gap
 	}
+}
+
+// lineMost is the length of a line of prose, in heights of its letters: about 70 of them.
+const lineMost = 36
+
+// readable returns how much of a width an object is given: of prose no more than the eye follows from line to line.
+func readable(o fyne.CanvasObject, width float32) float32 {
+	l, ok := o.(*widget.Label)
+	if !ok || l.Wrapping != fyne.TextWrapWord || l.TextStyle.Monospace || l.Alignment != fyne.TextAlignLeading {
+		return width
+	}
+	return min(width, lineMost*l.Theme().Size(l.SizeName)+2*inside)
 }
 
 // MinSize implements fyne.Layout.
@@ -78,7 +100,7 @@ func (p *pairs) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		label, value := objects[i], objects[i+1]
 		label.Move(fyne.NewPos(0, y))
 		if p.beside() {
-			h := max(fit(label, p.label), fit(value, size.Width-p.label))
+			h := max(fit(label, p.label), fit(value, readable(value, size.Width-p.label)))
 			value.Move(fyne.NewPos(p.label, y))
 			y += h - overlap
 			continue
@@ -160,12 +182,12 @@ func (b *beside) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(width, left.Height+b.gap+right.Height)
 }
 
-// masterDetail shows a list and a detail side by side where there is room, else the one of
-// them that is open.
+// masterDetail shows a list and a detail side by side where there is room, in the middle and no wider than most, else the one
+// of them that is open.
 type masterDetail struct {
-	wide, list float32
-	detailOpen bool
-	narrowOnly fyne.CanvasObject // the way back
+	wide, list, most float32
+	detailOpen       bool
+	narrowOnly       fyne.CanvasObject // the way back
 }
 
 // Layout implements fyne.Layout.
@@ -175,10 +197,9 @@ func (m *masterDetail) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	if size.Width >= m.wide {
 		show(list, true)
 		show(detail, true)
-		list.Move(fyne.NewPos(0, 0))
-		list.Resize(fyne.NewSize(m.list, size.Height))
-		detail.Move(fyne.NewPos(m.list, 0))
-		detail.Resize(fyne.NewSize(size.Width-m.list, size.Height))
+		x := max(0, (size.Width-m.most)/2)
+		put(list, x, 0, m.list, size.Height)
+		put(detail, x+m.list, 0, min(size.Width, m.most)-m.list, size.Height)
 		return
 	}
 	show(list, !m.detailOpen)
@@ -213,7 +234,7 @@ func (l *iconLeft) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	objects[0].Resize(fyne.NewSquareSize(l.size))
 	x := 8 + l.size
 	objects[1].Move(fyne.NewPos(x, 0))
-	fit(objects[1], size.Width-x)
+	fit(objects[1], readable(objects[1], size.Width-x))
 }
 
 // MinSize implements fyne.Layout.
@@ -243,19 +264,6 @@ func (fill) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	}
 	return s
 }
-
-// centred gives its child the middle of the width, most wide.
-type centred struct{ most float32 }
-
-// Layout implements fyne.Layout.
-func (c *centred) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	width := min(c.most, size.Width)
-	fit(objects[0], width)
-	objects[0].Move(fyne.NewPos((size.Width-width)/2, 0))
-}
-
-// MinSize implements fyne.Layout.
-func (c *centred) MinSize(objects []fyne.CanvasObject) fyne.Size { return objects[0].MinSize() }
 
 // tiles lays its children in rows, as many beside one another as fit, all equally wide.
 type tiles struct {

@@ -25,6 +25,7 @@ type money struct {
 	long     bool  // texts as long as they get
 	err      error // of every question about money
 	hold     chan struct{}
+	slow     time.Duration // how long an answer takes
 	wallets  []app.Wallet
 	chains   []app.ChainState
 	events   chan app.Event
@@ -94,8 +95,15 @@ func (m *money) text(short string) string {
 func (m *money) call(ctx context.Context, name string) error {
 	m.mu.Lock()
 	m.asked[name]++
-	hold, err := m.hold, m.err
+	hold, slow, err := m.hold, m.slow, m.err
 	m.mu.Unlock()
+	if slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if hold != nil {
 		select {
 		case <-hold:

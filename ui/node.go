@@ -39,7 +39,7 @@ type nodeScreen struct {
 	progress    *progress
 
 	node    present.Node
-	asking  func()      // gives up the question that is out
+	asking  inquiry
 	again   *time.Timer // asks anew
 	setting bool        // the check is not ticked by the user
 }
@@ -61,7 +61,7 @@ func newNodeScreen(u *UI) *nodeScreen {
 	s.progress = newProgress(u, nil)
 	head := newPanel(stack(gap/2, stack(-overlap, s.state, s.next), s.mineRow, s.payee, inset(container.NewHBox(s.start, s.stop)),
 		s.progress.content))
-	content, _ := scrolled(container.New(&column{gap: gap, most: 820}, stack(-overlap, heading(u.t("Node")),
+	content, _ := scrolled(container.New(&column{gap: gap, most: pageMost}, stack(-overlap, heading(u.t("Node")),
 		caption(u.t("A full node checks every block, serves others and can mine. The wallet needs none."))), head,
 		s.mining.panel, s.chains.panel, s.logCard))
 	s.content = content
@@ -76,19 +76,20 @@ func (s *nodeScreen) back()                     {}
 // refresh asks how the node is.
 func (s *nodeScreen) refresh(change) { s.ask() }
 
-// ask asks the node, and again after a while if it lives and is looked at.
-func (s *nodeScreen) ask() {
+// ask has the node asked.
+func (s *nodeScreen) ask() { s.asking.renew(s.look) }
+
+// look asks the node, and again after a while if it lives and is looked at.
+func (s *nodeScreen) look() {
 	if s.again != nil {
 		s.again.Stop()
 	}
-	if s.asking != nil {
-		s.asking()
-	}
-	s.asking = run(s.ui, s.ui.program.Node, func(n present.Node, err error) {
+	ask(s.ui, &s.asking, s.ui.program.Node, func(n present.Node, err error) {
 		if err != nil {
-			s.progress.fail(err)
+			s.progress.unanswered(err)
 			return
 		}
+		s.progress.answered()
 		s.show(n)
 		lives := n.Phase == present.NodeRunning || n.Phase == present.NodeStarting
 		if pause := s.ui.pause; lives && pause > 0 {

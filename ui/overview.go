@@ -35,7 +35,7 @@ type overviewScreen struct {
 	reasons  *reasons
 	waits    *waits
 	facts    overviewFacts // that are shown
-	stop     func()
+	asking   inquiry
 	purse    app.Purse // whose money is shown
 }
 
@@ -52,7 +52,7 @@ func newOverviewScreen(u *UI) *overviewScreen {
 	s.evidence, s.reasons = newProgress(u, nil), newReasons(u)
 	why := newButton(u, u.t("Why is it believed?"), s.explain)
 	why.Importance, why.Alignment = widget.LowImportance, widget.ButtonAlignLeading
-	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, s.alarms.content, head, s.trouble.content,
+	page, scroll := scrolled(container.New(&column{gap: gap, most: pageMost}, s.bar.content, s.alarms.content, head, s.trouble.content,
 		newPanel(stack(4, s.holdList, container.NewHBox(why), s.evidence.content, s.reasons.content)), s.pending.panel, s.recent.panel))
 	s.scroll = scroll
 	s.evidence.onChange = func() { page.Refresh() }
@@ -94,16 +94,21 @@ func (s *overviewScreen) refresh(c change) {
 	if !s.gate.refresh() {
 		return
 	}
-	if s.stop != nil {
-		s.stop()
-	}
+	s.forget(s.ui.session.purse)
+	s.asking.renew(s.ask)
+}
+
+// ask asks for all that is shown of the purse.
+func (s *overviewScreen) ask() {
 	b, p := s.ui.session.backend, s.ui.session.purse
-	s.forget(p)
+	if b == nil {
+		return
+	}
 	var has []string
 	if w := s.ui.session.wallet(); w != nil {
 		has = w.Chains
 	}
-	s.stop = run(s.ui, func(ctx context.Context) (f overviewFacts, err error) {
+	ask(s.ui, &s.asking, func(ctx context.Context) (f overviewFacts, err error) {
 		if f.balances, err = b.Balances(ctx, p.Wallet); err != nil {
 			return f, err
 		}
@@ -131,6 +136,7 @@ func (s *overviewScreen) forget(next app.Purse) {
 		s.holdList.Objects = nil
 	}
 	s.purse = next
+	s.asking.drop()
 	s.reasons.clear()
 	s.evidence.drop()
 	show(s.pending.panel, false)
@@ -156,10 +162,10 @@ func (s *overviewScreen) explain() {
 
 func (s *overviewScreen) show(f overviewFacts, err error) {
 	if err != nil {
-		s.trouble.fail(err)
+		s.trouble.unanswered(err)
 		return
 	}
-	s.trouble.clear()
+	s.trouble.answered()
 	o := s.ui.texts.Overview(f.balances, s.ui.session.chains)
 	s.total.Text = o.Total
 	s.under.SetText(o.Under)

@@ -26,13 +26,14 @@ type paymentPage struct {
 	label      *field
 	actions    *fyne.Container
 	actionCard *panel
+	card       *panel // what it is
 	safety     *safety
 	progress   *progress
 
 	id     spv.Hash
 	shown  *app.Transaction
 	onBack func()
-	stop   func()
+	asking inquiry
 }
 
 func newPaymentPage(u *UI, onBack func()) *paymentPage {
@@ -46,8 +47,9 @@ func newPaymentPage(u *UI, onBack func()) *paymentPage {
 	p.progress = newProgress(u, func() { p.page.Refresh() })
 	p.safety = newSafety(u)
 	name := container.NewBorder(nil, nil, nil, newButton(u, u.t("Keep the label"), p.rename), p.label)
-	p.page, _ = scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(returns), p.title,
-		newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name))), p.progress.content, p.actionCard,
+	p.card = newPanel(stack(gap, inset(p.picture), p.rows.box, asked(u.t("Label"), name)))
+	p.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(returns), p.title,
+		p.card, p.progress.content, p.actionCard,
 		p.safety.panel))
 	p.safety.onChange = func() { p.page.Refresh() }
 	p.review = newReview(u)
@@ -71,32 +73,35 @@ func (p *paymentPage) open(id spv.Hash) {
 	p.closeReview()
 	p.title.SetText(p.ui.t("Reading the payment\u2026"))
 	p.rows.set(nil)
-	show(p.actionCard, false)
-	p.picture.Hide()
+	for _, o := range []fyne.CanvasObject{p.card, p.actionCard, p.safety.panel} {
+		show(o, false)
+	}
 	p.progress.clear()
 	p.safety.open(id)
+	p.asking.drop()
 	p.ask()
 }
 
 // refresh asks for the payment and its risk anew.
 func (p *paymentPage) refresh() {
-	p.ask()
+	p.asking.renew(p.ask)
 	p.safety.refresh()
 }
 
 // ask asks for the payment.
 func (p *paymentPage) ask() {
-	if p.stop != nil {
-		p.stop()
-	}
 	b, in, id := p.ui.session.backend, p.ui.session.purse, p.id
-	p.stop = run(p.ui, func(ctx context.Context) (app.Transaction, error) { return b.Transaction(ctx, in, id) },
+	if b == nil {
+		return
+	}
+	ask(p.ui, &p.asking, func(ctx context.Context) (app.Transaction, error) { return b.Transaction(ctx, in, id) },
 		func(t app.Transaction, err error) {
 			if err != nil {
 				p.title.SetText(p.ui.t("This payment cannot be shown"))
-				p.progress.fail(err)
+				p.progress.unanswered(err)
 				return
 			}
+			p.progress.answered()
 			p.show(&t)
 		})
 }
@@ -108,7 +113,8 @@ func (p *paymentPage) show(t *app.Transaction) {
 	p.shown = t
 	p.title.SetText(p.ui.texts.PaymentTitle(t))
 	p.rows.set(p.ui.texts.Payment(t))
-	p.picture.Show()
+	show(p.card, true)
+	show(p.safety.panel, true)
 	p.picture.set(p.ui.texts.Flow(p.draft()))
 	p.actions.Objects = nil
 	for _, action := range t.Actions {

@@ -26,8 +26,8 @@ type safety struct {
 	progress *progress
 	onChange func() // nil while the page is being built
 
-	id   spv.Hash
-	stop func()
+	id     spv.Hash
+	asking inquiry
 }
 
 func newSafety(u *UI) *safety {
@@ -40,7 +40,7 @@ func newSafety(u *UI) *safety {
 	s.attacker.SetSelectedIndex(max(0, slices.Index(present.Attackers, u.attackerShare())))
 	s.attacker.OnChanged = func(string) {
 		u.app.Preferences().SetFloat(attackerKey, present.Attackers[max(0, s.attacker.SelectedIndex())])
-		s.refresh()
+		s.ask()
 	}
 	s.progress = newProgress(u, func() { s.changed() })
 	why := newButton(u, u.t("Why is it believed?"), s.explain)
@@ -58,7 +58,7 @@ func newSafety(u *UI) *safety {
 func (s *safety) open(id spv.Hash) {
 	s.id = id
 	s.forget()
-	s.refresh()
+	s.ask()
 }
 
 // forget takes away what was said of a payment.
@@ -68,25 +68,26 @@ func (s *safety) forget() {
 	s.progress.clear()
 }
 
-// refresh asks for the risk anew: it changes with every block.
-func (s *safety) refresh() {
-	if s.stop != nil {
-		s.stop()
-	}
+// refresh has the risk asked for anew: it changes with every block.
+func (s *safety) refresh() { s.asking.renew(s.ask) }
+
+// ask asks for the risk.
+func (s *safety) ask() {
 	b, in, id, share := s.ui.session.backend, s.ui.session.purse, s.id, s.ui.attackerShare()
 	if b == nil {
 		return
 	}
-	s.stop = run(s.ui, func(ctx context.Context) ([]app.PaymentRisk, error) {
+	ask(s.ui, &s.asking, func(ctx context.Context) ([]app.PaymentRisk, error) {
 		return b.PaymentRisks(ctx, in, []spv.Hash{id}, share)
 	},
 		func(risks []app.PaymentRisk, err error) {
 			if err != nil || len(risks) != 1 {
 				s.rows.set(nil)
 				if err != nil {
-					s.progress.fail(err)
+					s.progress.unanswered(err)
 				}
 			} else {
+				s.progress.answered()
 				s.rows.set(s.ui.texts.Safety(&risks[0]))
 			}
 			s.changed()

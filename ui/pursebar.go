@@ -79,7 +79,7 @@ func newGate(u *UI, inner fyne.CanvasObject) *gate {
 	g := &gate{ui: u, inner: inner, what: heading(""), next: body("")}
 	g.setUp = newIconButton(u, u.t("Set up a wallet"), base.ContentAddIcon(), func() { u.first.begin() })
 	g.setUp.Importance = widget.HighImportance
-	page, _ := scrolled(container.New(&column{gap: 4, most: 560}, g.what, g.next, inset(g.setUp)))
+	page, _ := scrolled(container.New(&column{gap: 4, most: questionMost}, g.what, g.next, inset(g.setUp)))
 	g.empty = page
 	g.content = newFill(inner, page)
 	g.refresh()

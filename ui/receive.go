@@ -41,7 +41,8 @@ type receiveScreen struct {
 	request app.ReceiveRequest // what the form said when it was applied last
 	shown   app.Address
 	purse   app.Purse // whose address is shown
-	stop    func()
+	asking  inquiry
+	kept    bool // what is shown was asked for as another one: news keep it
 }
 
 // briefly is how long a wallet is unlocked only to see that its password is right.
@@ -71,8 +72,7 @@ func newReceiveScreen(u *UI) *receiveScreen {
 	form := newPanel(stack(gap/2, strong(u.t("Ask for something")), asked(u.t("Amount"), s.amount), asked(u.t("Label"), s.label),
 		asked(u.t("Message"), s.message), inset(apply)))
 	columns := container.New(&beside{wide: 760, first: 400, gap: gap}, code, form)
-	s.page, _ = scrolled(stack(gap, container.New(&column{gap: 4, most: 820}, s.bar.content, heading(u.t("Receive"))),
-		container.New(&column{most: 900}, columns)))
+	s.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, stack(4, s.bar.content, heading(u.t("Receive"))), columns))
 	s.gate = newGate(u, s.page)
 	s.content = s.gate.content
 	return s
@@ -88,11 +88,13 @@ func (s *receiveScreen) refresh(c change) {
 		return
 	}
 	if s.purse != s.ui.session.purse {
+		s.asking.drop()
+		s.kept = false
 		s.purse, s.shown, s.request = s.ui.session.purse, app.Address{}, app.ReceiveRequest{}
 		s.show()
 	}
 	if c&(moneyChanged|walletsChanged) != 0 {
-		s.ask()
+		s.asking.renew(s.ask)
 	}
 }
 
@@ -107,7 +109,7 @@ func (s *receiveScreen) apply() {
 		}
 		r.Amount = units
 	}
-	s.request = r
+	s.request, s.kept = r, false
 	s.ask()
 }
 
@@ -127,16 +129,17 @@ func (s *receiveScreen) ask() {
 	if b == nil || p.Wallet == "" {
 		return
 	}
-	if s.stop != nil {
-		s.stop()
-	}
-	s.stop = run(s.ui, func(ctx context.Context) (app.Address, error) { return b.Receive(ctx, p, r) }, func(a app.Address, err error) {
+	ask(s.ui, &s.asking, func(ctx context.Context) (app.Address, error) { return b.Receive(ctx, p, r) }, func(a app.Address, err error) {
 		if err != nil {
-			s.progress.fail(err)
+			s.progress.unanswered(err)
 			return
 		}
-		s.shown = a
-		s.progress.clear()
+		if s.kept = r.Fresh || s.kept && a.Kind == s.shown.Kind && a.Index < s.shown.Index; s.kept && !r.Fresh {
+			s.shown.Verified = a.Verified // of the same account
+		} else {
+			s.shown = a
+		}
+		s.progress.answered()
 		s.show()
 	})
 }
@@ -147,6 +150,8 @@ func (s *receiveScreen) show() {
 	s.address.SetText(present.Fours(a.Address))
 	setQR(s.qr, a.URI)
 	s.facts.SetText(s.ui.texts.AddressNote(&a))
+	show(s.address, a.Address != "")
+	show(s.facts, a.Address != "")
 	for _, button := range []*button{s.copy, s.copyURI, s.fresh} {
 		if a.Address == "" {
 			button.Disable()

@@ -26,6 +26,7 @@ type review struct {
 	rows     *rows
 	warnings *fyne.Container
 	checks   []*check
+	quietly  *discretion
 	password *passwordAsk
 	send     *button
 	returns  *button
@@ -50,8 +51,9 @@ func newReview(u *UI) *review {
 	r.returns = newIconButton(u, u.t("Change it"), base.NavigateBackIcon(), r.leave)
 	r.after = newButton(u, u.t("Done"), r.leave)
 	r.progress = newProgress(u, nil)
-	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.notes, r.warnings, r.password.content, inset(r.send)))
-	page, scroll := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(r.returns),
+	r.quietly = newDiscretion(u, func() { r.relayout() })
+	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.notes, r.warnings, r.quietly.content, r.password.content, inset(r.send)))
+	page, scroll := scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(r.returns),
 		heading(u.t("Look at it before it goes")), r.card,
 		r.progress.content, container.NewHBox(r.after)))
 	r.content, r.scroll = page, scroll
@@ -78,6 +80,8 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 		r.warnings.Objects = append(r.warnings.Objects, container.New(&iconLeft{size: 28}, check, stack(-overlap, text, why)))
 	}
 	show(r.warnings, len(r.checks) > 0)
+	r.quietly.clear()
+	show(r.quietly.content, true)
 	r.password.refresh()
 	r.progress.clear()
 	show(r.card, true)
@@ -93,6 +97,7 @@ func (r *review) settle(rows []present.Row, notes, word string) {
 	r.rows.set(rows)
 	setText(r.notes, notes)
 	r.send.SetText(word)
+	show(r.quietly.content, false) // settlers and peers of both chains are to hear of it
 	r.relayout()
 }
 
@@ -118,7 +123,7 @@ func (r *review) start() {
 	}
 	b, d := r.ui.session.backend, r.draft
 	// The draft's id is random, so it names this payment and no other: pressing twice sends once.
-	request := app.SendRequest{Draft: d.ID, Key: "desktop " + d.ID}
+	request := app.SendRequest{Draft: d.ID, Key: "desktop " + d.ID, Private: r.quietly.on.Checked}
 	for _, w := range d.Warnings {
 		request.Consent = append(request.Consent, w.Concern)
 	}
@@ -145,14 +150,18 @@ func (r *review) start() {
 			}
 			request.Password = password
 			return b.Send(ctx, request)
-		}, r.sent)
+		}, func(s app.Sent) { r.sent(s, request.Private) })
 }
 
-func (r *review) sent(s app.Sent) {
+func (r *review) sent(s app.Sent, quietly bool) {
 	show(r.card, false)
 	show(r.returns, false)
 	show(r.after, true)
-	r.progress.done(r.ui.t("On its way: kept on disk and told to the network until it is confirmed."))
+	if quietly {
+		r.progress.done(r.ui.t("On its way: kept on disk, and told to one stranger at a time until it is confirmed."))
+	} else {
+		r.progress.done(r.ui.t("On its way: kept on disk and told to the network until it is confirmed."))
+	}
 	if r.onSent != nil {
 		r.onSent(s)
 	}

@@ -41,7 +41,7 @@ type sendScreen struct {
 	from   *widget.Label
 	draft  *app.Draft
 	purse  app.Purse
-	stop   func()
+	plans  inquiry
 	asking func()
 }
 
@@ -64,8 +64,7 @@ func newSendScreen(u *UI) *sendScreen {
 			s.label), s.fee.content))
 	right := newPanel(stack(4, strong(u.t("What it costs")), s.why, s.cost.box, s.from, inset(s.next), s.progress.content))
 	columns := container.New(&beside{wide: 760, first: 420, gap: gap}, left, right)
-	s.page, _ = scrolled(stack(gap, container.New(&column{gap: 4, most: 820}, s.bar.content, heading(u.t("Send"))),
-		container.New(&column{most: 960}, columns)))
+	s.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, stack(4, s.bar.content, heading(u.t("Send"))), columns))
 	s.review = newReview(u)
 	s.form = newFill(s.page, s.review.content)
 	s.review.content.Hide()
@@ -101,7 +100,7 @@ func (s *sendScreen) refresh(c change) {
 	}
 	s.fee.load(s.purse.Chain)
 	if c&moneyChanged != 0 {
-		s.plan()
+		s.plans.renew(s.replan)
 	}
 }
 
@@ -191,10 +190,7 @@ func (s *sendScreen) payment() (app.Payment, error) {
 
 // plan works out what the payment costs, once the user pauses.
 func (s *sendScreen) plan() {
-	if s.stop != nil {
-		s.stop()
-		s.stop = nil
-	}
+	s.plans.drop()
 	s.drop()
 	setText(s.from, s.ui.texts.From(len(s.coins)))
 	if s.all.Checked {
@@ -202,9 +198,18 @@ func (s *sendScreen) plan() {
 	} else {
 		s.amount.Enable()
 	}
-	b, in := s.ui.session.backend, s.ui.session.purse
-	if s.recipient() == "" || b == nil || in.Wallet == "" {
+	if s.recipient() == "" || s.ui.session.backend == nil || s.ui.session.purse.Wallet == "" {
 		s.say(s.ui.t("Recipient and amount are not given yet."))
+		return
+	}
+	s.say(s.ui.t("Working it out\u2026"))
+	s.replan()
+}
+
+// replan works it out anew; what is shown stays until then.
+func (s *sendScreen) replan() {
+	b, in := s.ui.session.backend, s.ui.session.purse
+	if s.recipient() == "" || b == nil || in.Wallet == "" || s.review.content.Visible() {
 		return
 	}
 	p, err := s.payment()
@@ -212,8 +217,8 @@ func (s *sendScreen) plan() {
 		s.say(err.Error())
 		return
 	}
-	s.say(s.ui.t("Working it out\u2026"))
-	s.stop = later(s.ui, func(ctx context.Context) (app.Draft, error) { return b.Draft(ctx, in, p) }, func(d app.Draft, err error) {
+	ask(s.ui, &s.plans, paused(s.ui, func(ctx context.Context) (app.Draft, error) { return b.Draft(ctx, in, p) }), func(d app.Draft, err error) {
+		s.drop()
 		if err != nil {
 			problem := s.ui.texts.Problem(err)
 			s.say(problem.What + "\n" + problem.Next)
@@ -252,6 +257,7 @@ func (s *sendScreen) openReview() {
 	if s.draft == nil {
 		return
 	}
+	s.plans.drop() // what is being read must not change under the reader's eyes
 	s.review.open(*s.draft, func() { s.closeReview(); s.plan() }, func(app.Sent) {
 		s.draft = nil
 		s.clear()

@@ -23,6 +23,8 @@ type session struct {
 	loaded  bool             // wallets and chains were asked for once
 	trouble *present.Problem
 	end     func() // ends the listening
+	asking  inquiry
+	told    change // that the next answer is to show
 }
 
 // change says what is to be asked anew.
@@ -80,6 +82,7 @@ func (u *UI) leave() {
 	if u.session.end != nil {
 		u.session.end()
 	}
+	u.session.asking.drop()
 	u.session = session{}
 }
 
@@ -177,14 +180,11 @@ func (s *session) unit() app.Unit {
 	return app.Unit{}
 }
 
-// gather is how long events are gathered before the screens are told.
-const gather = 500 * time.Millisecond
-
 // listen tells the screens of what happens.
 func (u *UI) listen() {
 	ctx, end := context.WithCancel(u.ctx)
 	u.session.end = end
-	events, b := u.session.backend.Subscribe(ctx), u.session.backend
+	events, b, gather := u.session.backend.Subscribe(ctx), u.session.backend, u.gather
 	u.work.Add(1)
 	go func() {
 		defer u.work.Done()
@@ -250,9 +250,20 @@ func (u *UI) happened(b app.Backend, batch []app.Event) {
 		u.changed(c)
 		return
 	}
+	u.session.told |= c
+	u.session.asking.renew(u.catchUp)
+}
+
+// catchUp asks for wallets, chains and alarms after news of them.
+func (u *UI) catchUp() {
+	b, c := u.session.backend, u.session.told
+	if b == nil {
+		return
+	}
+	u.session.told = 0
 	next := session{backend: b}
-	run(u, func(ctx context.Context) (*session, error) { return &next, next.ask(ctx) }, func(s *session, err error) {
-		if err != nil || u.session.backend != b {
+	ask(u, &u.session.asking, func(ctx context.Context) (*session, error) { return &next, next.ask(ctx) }, func(s *session, err error) {
+		if err != nil {
 			return // the next event asks again
 		}
 		same := sameChains(u.session.chains, s.chains) && sameAlarms(u.session.alarms, s.alarms)

@@ -36,7 +36,7 @@ func newSettingsScreen(u *UI) *settingsScreen {
 	about := u.t("Version {{.Version}}", map[string]any{"Version": u.app.Metadata().Version})
 	product := newPanel(stack(0, strong("Lamina"),
 		body(u.t("A wallet for layered proof of work. It verifies headers, merged-mining proofs and payments itself, and talks to peers of the chains alone.")), caption(about)))
-	content, _ := scrolled(container.New(&column{gap: gap, most: 620}, heading(u.t("Settings")), looks,
+	content, _ := scrolled(container.New(&column{gap: gap, most: formMost}, heading(u.t("Settings")), looks,
 		s.wallet.panel, s.network.panel, keys, product))
 	s.content = content
 	s.wallet.relayout, s.network.relayout = func() { content.Refresh() }, func() { content.Refresh() }

@@ -40,7 +40,7 @@ type settleScreen struct {
 	facts  settleFacts
 	shown  int // journeys that are shown at most
 	wallet string
-	stop   func()
+	asking inquiry
 }
 
 // settleFacts is what is asked of a wallet.
@@ -66,7 +66,7 @@ func newSettleScreen(u *UI) *settleScreen {
 		newButton(u, u.t("Swap with somebody"), func() { s.open(s.swap.content); s.swap.open() }),
 		newButton(u, u.t("Help a swap on"), func() { s.open(s.rescue.content); s.rescue.open() }))
 	s.more = newButton(u, u.t("Show more"), func() { s.shown += journeysShown; s.fill() })
-	s.home, _ = scrolled(container.New(&column{gap: gap, most: 820}, s.bar.content, stack(-overlap, heading(u.t("Settle")),
+	s.home, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, s.bar.content, stack(-overlap, heading(u.t("Settle")),
 		caption(u.t("Money moves between the chains of a stack, and is swapped with others."))), inset(s.begin), s.progress.content,
 		s.state, s.list, inset(s.more)))
 	s.pages = []fyne.CanvasObject{s.home, s.deposit.content, s.withdraw.content, s.swap.content, s.rescue.content,
@@ -130,6 +130,7 @@ func (s *settleScreen) refresh(change) {
 		return
 	}
 	if w := s.ui.session.purse.Wallet; w != s.wallet {
+		s.asking.drop()
 		s.wallet, s.facts, s.shown = w, settleFacts{}, journeysShown
 		s.open(s.home)
 		s.progress.clear()
@@ -141,35 +142,33 @@ func (s *settleScreen) refresh(change) {
 	}
 }
 
-// ask asks what is under way.
-func (s *settleScreen) ask() {
+// ask has asked what is under way.
+func (s *settleScreen) ask() { s.asking.renew(s.read) }
+
+// read asks what is under way; what is shown stays until the answer is there.
+func (s *settleScreen) read() {
 	b, wallet := s.settlement(), s.wallet
 	show(s.begin, b != nil)
 	if b == nil {
 		s.say(s.ui.t("Moving money between chains is not available here yet."))
 		return
 	}
-	if s.stop != nil {
-		s.stop()
-	}
 	var has []string
 	if w := s.ui.session.wallet(); w != nil {
 		has = w.Chains
 	}
-	s.stop = run(s.ui, func(ctx context.Context) (settleFacts, error) { return askSettled(ctx, b, wallet, has) },
+	ask(s.ui, &s.asking, func(ctx context.Context) (settleFacts, error) { return askSettled(ctx, b, wallet, has) },
 		func(f settleFacts, err error) {
 			if err != nil {
 				s.say("")
-				s.progress.fail(err)
+				s.progress.unanswered(err)
 				return
 			}
+			s.progress.answered()
 			s.facts = f
-			if s.progress.stop == nil {
-				s.relayout()
-			}
-			s.say("")
+			setText(s.state, "")
 			if len(f.deposits)+len(f.withdrawals)+len(f.swaps) == 0 {
-				s.say(s.ui.t("Nothing is under way. A deposit brings money of the L1 to a layer, a withdrawal brings it back, a swap changes it with somebody else."))
+				setText(s.state, s.ui.t("Nothing is under way. A deposit brings money of the L1 to a layer, a withdrawal brings it back, a swap changes it with somebody else."))
 			}
 			s.fill()
 		})

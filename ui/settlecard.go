@@ -41,6 +41,7 @@ func newJourneyCard(s *settleScreen) *journeyCard {
 	c.text = newTextBlock(s)
 	c.details = newIconButton(u, u.t("Details"), base.MenuDropDownIcon(), func() {
 		show(c.rows.box, !c.rows.box.Visible())
+		c.details.SetIcon(unfoldIcon(c.rows.box.Visible()))
 		show(c.text.content, c.rows.box.Visible() && c.text.text != "")
 		s.relayout()
 	})
@@ -56,6 +57,14 @@ func newJourneyCard(s *settleScreen) *journeyCard {
 	return c
 }
 
+// unfoldIcon is what a button shows that folds something out, or in.
+func unfoldIcon(open bool) fyne.Resource {
+	if open {
+		return base.MenuDropUpIcon()
+	}
+	return base.MenuDropDownIcon()
+}
+
 // set shows a journey. What was typed or unfolded stays while it is the same one.
 func (c *journeyCard) set(w underway) {
 	same := c.what.Title == w.Title
@@ -67,6 +76,7 @@ func (c *journeyCard) set(w underway) {
 	open := same && c.rows.box.Visible()
 	c.rows.set(w.Rows)
 	show(c.rows.box, open)
+	c.details.SetIcon(unfoldIcon(open))
 	c.setSwap(w.swap, same, open)
 	if w.deposit != nil && orphaned(w.deposit) {
 		show(c.password.content, true)

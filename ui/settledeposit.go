@@ -97,7 +97,7 @@ func newDepositPage(s *settleScreen) *depositPage {
 	trust := newPanel(stack(-overlap, strong(u.t("Whom you trust")), p.custody))
 	others := newPanel(stack(gap/2, strong(u.t("Claim a deposit")), caption(u.t("Anybody can claim a deposit for its owner, who alone gets the money.")),
 		inset(p.ticket), inset(container.NewHBox(p.claim))))
-	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: formMost},
 		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		heading(u.t("Deposit to a layer")), form, trust, inset(p.next), p.progress.content, others))
 	p.progress.onChange = func() { p.content.Refresh() }
@@ -216,7 +216,7 @@ func newWithdrawPage(s *settleScreen) *withdrawPage {
 		asked(u.t("The payout may cost at most, in coins of the L1"), p.limit),
 		caption(u.t("Settlers pay many withdrawals in one batch and share its fee. A low limit waits for a cheap batch.")), p.fee.content))
 	trust := newPanel(stack(-overlap, strong(u.t("Whom you trust")), p.custody))
-	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: formMost},
 		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		heading(u.t("Withdraw to the L1")), form, trust, inset(p.next), p.progress.content))
 	p.progress.onChange = func() { p.content.Refresh() }

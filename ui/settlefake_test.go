@@ -58,11 +58,14 @@ func (m *money) Deposits(ctx context.Context, wallet, layer string) (out []app.D
 	for i := range m.journeys {
 		d := app.Deposit{Wallet: wallet, Layer: layer, L1: "dev", Phase: depositPhases[i%len(depositPhases)], Amount: 10_000_000 + int64(i),
 			Address: "ldevn1qq8ze8zdkmpd4u0w8a2rqsjh8mr9mkcwwxz4m2q7", MaxFee: 4000, Depth: 3, Needed: 14, Expected: 6600, Ours: i%2 == 0,
-			Outpoint: fmt.Sprintf("%s:0", idOf(i)), Ticket: "ticket-" + fmt.Sprint(i), Why: m.text("its settlers have left")}
+			Outpoint: fmt.Sprintf("%s:0", idOf(i)), Ticket: "ticket-" + fmt.Sprint(i)}
+		if d.Phase == "unclaimable" {
+			d.Why = m.text("its settlers have left")
+		}
 		if d.Phase == "waiting" || d.Phase == "refund due" || d.Phase == "swept" || d.Phase == "refunded" {
 			d.Refundable, d.Refunds = true, []app.Refund{{Raw: "02"}}
 			if m.orphans {
-				d.Refunds = nil
+				d.Refunds, d.Why = nil, m.text("found from the seed: its refund is to be signed with the keys")
 			}
 		}
 		if d.Phase == "claimed" {

@@ -41,7 +41,7 @@ func newFundingPage(s *settleScreen) *fundingPage {
 	p.returns = newIconButton(u, u.t("Not now"), base.NavigateBackIcon(), p.leave)
 	p.after = newButton(u, u.t("Done"), p.leave)
 	why := caption(u.t("A refund gives your money back when the other side fails you, even if this computer is lost. It pays nobody but you."))
-	content, _ := scrolled(container.New(&column{gap: gap, most: 820}, container.NewHBox(p.returns), heading(u.t("Keep the refunds first")),
+	content, _ := scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(p.returns), heading(u.t("Keep the refunds first")),
 		newPanel(stack(gap/2, stack(-overlap, p.says, why), inset(container.NewHBox(p.keep)), wordyCheck(p.kept, u.t("The refunds are kept elsewhere, too")), inset(p.send))),
 		p.progress.content, container.NewHBox(p.after)))
 	p.content = content

@@ -45,7 +45,7 @@ func newRescuePage(s *settleScreen) *rescuePage {
 	secret := newPanel(stack(gap/2, strong(u.t("A secret from elsewhere")),
 		caption(u.t("Where a swap's hash came from somebody else, such as the hash of a payment, its secret takes what is yours. It is kept here, and told to nobody before it is used.")),
 		inset(p.secret), inset(container.NewHBox(p.learn))))
-	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: formMost},
 		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
 		heading(u.t("Help a swap on")), p.progress.content, lost, secret))
 	p.progress.onChange = func() { p.content.Refresh() }

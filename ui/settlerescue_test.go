@@ -76,6 +76,9 @@ func TestDepositFromTheWordsIsTakenBack(t *testing.T) {
 				if !c.password.entry.Visible() {
 					t.Error("no password is asked for")
 				}
+				if !strings.Contains(c.next.Text, "It needs you: found from the seed") {
+					t.Errorf("why it waits for its owner is not said: %q", c.next.Text)
+				}
 				if done++; done == 1 {
 					c.password.entry.SetText("right")
 					call := "TakeBack " + c.what.deposit.Layer + " " + c.what.deposit.Outpoint[:8] + " right"

@@ -25,7 +25,8 @@ type swapPage struct {
 	text     *field // somebody's offer
 	terms    *rows
 	take     *button
-	password *passwordAsk
+	makes    *passwordAsk // before the offer is made
+	takes    *passwordAsk // before one is taken
 	made     *textBlock
 	madeNote *widget.Label
 	result   *panel
@@ -53,18 +54,20 @@ func newSwapPage(s *settleScreen) *swapPage {
 	p.text.Wrapping = fyne.TextWrapBreak
 	p.take = newIconButton(u, u.t("Take the offer"), base.ConfirmIcon(), p.takeOffer)
 	p.take.Importance = widget.HighImportance
-	p.password = newPasswordAsk(u, func() {})
+	p.makes, p.takes = newPasswordAsk(u, p.makeOffer), newPasswordAsk(u, p.takeOffer)
 	p.result = newPanel(stack(4, p.madeNote, p.made.content))
 	picture := newIconButton(u, u.t("Code in a picture"), base.FileImageIcon(), p.chooseImage)
 	paste := newIconButton(u, u.t("Paste"), base.ContentPasteIcon(), func() { p.text.SetText(u.app.Clipboard().Content()) })
 	risk := caption(u.t("Nobody holds the money of both, and nobody can take it from you: either both sides arrive, or each takes his own back. Until it is over, the program must run often enough."))
-	p.content, _ = scrolled(container.New(&column{gap: gap, most: 620},
+	p.content, _ = scrolled(container.New(&column{gap: gap, most: formMost},
 		container.NewHBox(newIconButton(u, u.t("Back"), base.NavigateBackIcon(), s.leave)),
-		stack(-overlap, heading(u.t("Swap with somebody")), risk), newPanel(p.password.content),
+		stack(-overlap, heading(u.t("Swap with somebody")), risk),
 		p.progress.content, p.result,
 		newPanel(stack(gap/2, strong(u.t("Make an offer")), asked(u.t("You give, on"), p.give.chain), asked(u.t("Amount"), p.give.amount),
-			asked(u.t("You get, on"), p.get.chain), asked(u.t("Amount"), p.get.amount), inset(p.second), inset(p.offer))),
-		newPanel(stack(gap/2, strong(u.t("Take an offer")), inset(p.text), inset(newTiles(paste, picture)), p.terms.box, inset(p.take)))))
+			asked(u.t("You get, on"), p.get.chain), asked(u.t("Amount"), p.get.amount), inset(p.second),
+			p.makes.content, inset(p.offer))),
+		newPanel(stack(gap/2, strong(u.t("Take an offer")), inset(p.text), inset(newTiles(paste, picture)), p.terms.box,
+			p.takes.content, inset(p.take)))))
 	p.progress.onChange = func() { p.content.Refresh() }
 	return p
 }
@@ -85,10 +88,12 @@ func (p *swapPage) open() {
 			side.chain.SetSelectedIndex(i)
 		}
 	}
-	p.password.refresh()
+	p.makes.refresh()
+	p.takes.refresh()
 	p.progress.clear()
 	show(p.result, false)
 	p.read()
+	p.content.Refresh()
 }
 
 // asset reads a side of the form.
@@ -117,7 +122,7 @@ func (p *swapPage) makeOffer() {
 		return
 	}
 	r := app.SwapRequest{Wallet: s.wallet, Give: give, Get: get, Second: p.second.Checked}
-	unlock := p.password.take(s.wallet)
+	unlock := p.makes.take(s.wallet)
 	attempt(p.progress, s.ui.t("Making the offer\u2026"), func(ctx context.Context) (w app.Swap, err error) {
 		defer unlock.wipe()
 		if r.Password, err = unlock.open(ctx, back); err != nil {
@@ -131,7 +136,8 @@ func (p *swapPage) makeOffer() {
 
 // show shows a text for the other side.
 func (p *swapPage) show(note, text, file string) {
-	p.password.refresh()
+	p.makes.refresh()
+	p.takes.refresh()
 	p.madeNote.SetText(note)
 	p.made.set(text, file)
 	show(p.result, true)
@@ -172,7 +178,7 @@ func (p *swapPage) takeOffer() {
 		return
 	}
 	r := app.SwapTake{Wallet: s.wallet, Offer: p.offered()}
-	unlock := p.password.take(s.wallet)
+	unlock := p.takes.take(s.wallet)
 	attempt(p.progress, s.ui.t("Taking the offer\u2026"), func(ctx context.Context) (w app.Swap, err error) {
 		defer unlock.wipe()
 		if r.Password, err = unlock.open(ctx, back); err != nil {

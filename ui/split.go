@@ -54,7 +54,7 @@ func newSplitPage(u *UI, onBack func()) *splitPage {
 		asked(u.t("Coins of these amounts"), p.amounts),
 		p.fee.content, p.from))
 	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box, inset(p.next)))
-	p.page, _ = scrolled(container.New(&column{gap: gap, most: 960}, container.NewHBox(returns), stack(0, heading(u.t("Split coins")),
+	p.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(returns), stack(0, heading(u.t("Split coins")),
 		body(u.t("Coins of the right size pay without change, and several payments at once."))),
 		container.New(&beside{wide: 760, first: 380, gap: gap}, form, result)))
 	p.review = newReview(u)

@@ -87,6 +87,7 @@ type UI struct {
 	do      func(func())  // runs a function on the UI goroutine
 	pending int           // actions that have not reported yet
 	delay   time.Duration // between the last key and what is worked out from the text
+	gather  time.Duration // that events are gathered before the screens are told
 	pause   time.Duration // between two looks at what does not tell by itself; 0: it is looked at once
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -104,7 +105,8 @@ const (
 // New builds the window and its screens once, and opens the data folder if a stack was
 // chosen before. Show shows the window.
 func New(a fyne.App, r Rules, p Program) *UI {
-	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond, pause: 2 * time.Second}
+	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond, gather: 500 * time.Millisecond,
+		pause: 2 * time.Second}
 	u.words = translate(a.Preferences().String(languageKey))
 	u.texts = present.New(u.words)
 	u.texts.SetStyle(u.style())

@@ -18,7 +18,6 @@ type verifyScreen struct {
 	ui      *UI
 	content *fyne.Container
 	scroll  *container.Scroll
-	columns *fyne.Container
 	layout  *beside
 
 	form    *verifyForm
@@ -49,8 +48,8 @@ func newVerifyScreen(u *UI) *verifyScreen {
 	left := stack(0, heading(u.t("Verify")),
 		body(u.t("Checks what you paste or open by the rules of its chain, and shows every check.")),
 		stack(gap, s.form.content, inset(container.NewStack(s.run, s.giveUp)), inset(s.example)))
-	s.columns = container.New(s.layout, left, s.result.content)
-	s.content, s.scroll = scrolled(s.columns)
+	columns := container.New(s.layout, left, s.result.content)
+	s.content, s.scroll = scrolled(container.New(&column{most: reportMost}, columns))
 	s.form.kindChanged()
 	return s
 }

@@ -74,10 +74,7 @@ func (f *verifyForm) newOptional() fyne.CanvasObject {
 
 func (f *verifyForm) unfold(open bool) {
 	show(f.optBox, open)
-	f.more.SetIcon(base.MenuDropDownIcon())
-	if open {
-		f.more.SetIcon(base.MenuDropUpIcon())
-	}
+	f.more.SetIcon(unfoldIcon(open))
 	f.screen.relayout()
 }
 

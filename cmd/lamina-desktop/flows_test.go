@@ -49,6 +49,7 @@ type thing struct {
 type sight struct {
 	W, H   float32 // in pixels
 	Scale  float32 // pixels of one that does not depend on the device
+	Focus  string  // what has the keys: its text, or what it asks for
 	Things []thing
 }
 
@@ -116,7 +117,32 @@ func look(c fyne.Canvas) sight {
 		top = c.Content()
 	}
 	walk(top, 0, 0, size.Width, size.Height)
+	s.Focus = named(c.Focused())
 	return s
+}
+
+// named says what something is called that can have the keys.
+func named(f fyne.Focusable) string {
+	switch o := f.(type) {
+	case nil:
+		return ""
+	case fyne.Accessible:
+		return o.AccessibilityLabel()
+	case fyne.CanvasObject:
+		if e := within[widget.Entry](o); e != nil {
+			return e.PlaceHolder
+		}
+		if b := within[widget.Button](o); b != nil {
+			return b.Text
+		}
+		if c := within[widget.Check](o); c != nil {
+			return c.Text
+		}
+		if s := within[widget.Select](o); s != nil {
+			return s.Selected
+		}
+	}
+	return fmt.Sprintf("%T", f)
 }
 
 // within returns the widget of a kind that something is, or is made of.
@@ -144,7 +170,7 @@ type hand struct {
 }
 
 // patienceFlows is how long something may take to appear.
-const patienceFlows = 30 * time.Second
+const patienceFlows = 2 * time.Minute
 
 // sit starts the program in a window of w by h pixels, so far from the left of the screen.
 func sit(t *testing.T, env []string, left, w, h int, args ...string) *hand {
@@ -332,7 +358,7 @@ func (u *hand) press(what string, pick func(sight) *thing) {
 			if o.Y < s.H/3 {
 				wheel = "4"
 			}
-			u.x("mousemove", "--window", u.window, num(s.W*0.62), num(s.H/2), "click", "--repeat", "3", "--delay", "10", wheel)
+			u.x("mousemove", "--window", u.window, num(s.W*0.97), num(s.H/2), "click", "--repeat", "3", "--delay", "10", wheel)
 			last = thing{}
 			return false
 		}

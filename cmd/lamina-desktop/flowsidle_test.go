@@ -1,4 +1,4 @@
-//go:build flows && !mobile
+//go:build flows
 
 package main
 
@@ -20,13 +20,19 @@ func TestIdle(t *testing.T) {
 	u := sit(t, nil, 0, 1280, 800, "--data-dir", folder)
 	u.shows("Welcome to Lamina")
 	time.Sleep(5 * time.Second) // what the start left behind ends
-	const span = 20 * time.Second
-	before := u.spent()
-	time.Sleep(span) // this is what is measured
-	t.Logf("idle: %.2f %% of a processor", 100*(u.spent()-before).Seconds()/span.Seconds())
+	t.Logf("idle: %.2f %% of a processor", u.share())
 	if s := u.see(); s.find("button", "Create a wallet") == nil {
 		t.Errorf("it shows\n%s", s.words())
 	}
+}
+
+// share is how much of a processor the program takes, in percent.
+func (u *hand) share() float64 {
+	u.t.Helper()
+	const span = 20 * time.Second
+	before := u.spent()
+	time.Sleep(span) // this is what is measured
+	return 100 * (u.spent() - before).Seconds() / span.Seconds()
 }
 
 // spent is the processor time that the program has had, to a hundredth of a second.

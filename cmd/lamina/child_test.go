@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/layeredpow/lamina/internal/testkit"
 )
 
 // skewMark names, for a process that a test starts, the file that says by how many seconds its clock is off.
@@ -27,22 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // lockedBuffer keeps what is written by one goroutine and read by another.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+type lockedBuffer struct{ testkit.Log }
 
 // tail returns the end of what was written.
 func (l *lockedBuffer) tail() string {

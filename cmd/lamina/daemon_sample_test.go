@@ -16,6 +16,7 @@ var sampledNote = fmt.Sprintf("sampled up to block %d with 32 bits", sampledFrom
 // TestDaemonSample: a daemon begins a layer by a sampled proof, under a wallet that has given out an address. Every answer says so, without
 // the daemon, too; a wallet that is older is held back and told why; and when all was verified both have their money.
 func TestDaemonSample(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	if testing.Short() {
 		t.Skip("-short: it mines three thousand blocks; the whole run does")
 	}

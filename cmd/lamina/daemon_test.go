@@ -133,6 +133,7 @@ func stableAnswer(doc map[string]any) string {
 // TestWalletAgainstNode makes a wallet, is paid by a node that we did not write, and pays, without a daemon and with one;
 // both give the same answers.
 func TestWalletAgainstNode(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	node := realnode.Litecoind(t)
 	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
 	wordsFile := filepath.Join(t.TempDir(), "words")
@@ -147,23 +148,13 @@ func TestWalletAgainstNode(t *testing.T) {
 	address, _ := h.must("receive", "--offline", "--kind", "p2wpkh")["address"].(string)
 	node.Call(t, nil, "generatetoaddress", 2, address)
 	node.Generate(t, 98)
-	peer := []string{"--connect", node.P2P, "--wait", "50s"}
-	with := func(args ...string) []string { return append(args, peer...) }
-	b := h.must(with("balance")...)
+	w := &walletDay{household: h, node: node, words: wordsFile}
+	b := h.must(w.with("balance")...)
 	if b["confirmed"] == 0.0 || b["immature"] == 0.0 || b["trust"].(map[string]any)["verified"] != true {
 		t.Fatalf("balance: %v", b)
 	}
 
-	// The same questions without a daemon and with one.
-	questions := [][]string{{"balance"}, {"history"}, {"coins", "list"}, {"wallet", "descriptor"}, {"wallet", "list"}, {"receive"},
-		{"coins", "split", "--count", "3", "--dry-run"}, {"fee"}, {"coins", "rule"}, {"label", "export"}}
-	direct := map[int]string{}
-	for i, q := range questions {
-		if q[len(q)-1] != "list" || q[0] != "wallet" { // which has no chain to ask for
-			q = append(q[:len(q):len(q)], "--connect", node.P2P)
-		}
-		direct[i] = stableAnswer(h.must(q...))
-	}
+	direct := w.answers(node.P2P)
 	events := &hook{}
 	receiver := httptest.NewServer(events)
 	defer receiver.Close()
@@ -176,55 +167,19 @@ func TestWalletAgainstNode(t *testing.T) {
 			t.Errorf("%s: %s", path, got)
 		}
 	}
-	for i, q := range questions {
-		if got := stableAnswer(h.must(q...)); got != direct[i] {
-			t.Errorf("%q:\nwithout daemon %s\nwith           %s", q, direct[i], got)
+	for i, got := range w.answers("") {
+		if got != direct[i] {
+			t.Errorf("question %d:\nwithout daemon %s\nwith           %s", i, direct[i], got)
 		}
 	}
 	if got := h.lamina("daemon", "--connect", node.P2P); got.code != exitUsage || !strings.Contains(got.err, "hint: another program has the folder") {
 		t.Errorf("a second daemon: exit code %d\n%s", got.code, got.err)
 	}
 
-	// A session of the daemon: pay, pay more, all by the daemon.
-	const payee = "rltc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqnmxrc5" // nobody's
-	if got := h.lamina("send", payee, "1", "--yes"); got.code != exitUsage || !strings.Contains(got.err, "no terminal") {
-		t.Errorf("locked: exit code %d\n%s", got.code, got.err)
-	}
-	h.must("wallet", "unlock", "--password-file", h.pw)
-	sent := h.must("send", payee, "1", "--yes", "--label", "rent", "--key", "order 17")
-	first := sent["txid"].(string)
-	if again := h.must("send", payee, "1", "--yes", "--label", "rent", "--key", "order 17"); again["txid"] != first || again["repeated"] != true {
-		t.Errorf("the same key: %v", again)
-	}
-	if got := h.lamina("send", payee, "2", "--yes", "--key", "order 17"); got.code != exitRefuted {
-		t.Errorf("another payment of the same key: exit code %d\n%s", got.code, got.err)
-	}
-	inPool := func(id string) bool {
-		var ids []string
-		node.Call(t, &ids, "getrawmempool")
-		return strings.Contains(strings.Join(ids, " "), id)
-	}
-	until(t, "the node has "+first, func() bool { return inPool(first) })
-	if got := h.lamina("tx", "bump", first, "--rate", "90", "--yes"); got.code == exitOK || !strings.Contains(got.err, "cpfp") {
-		t.Errorf("a replacement that no node takes: %+v", got)
-	}
-	if tx := h.must("tx", "show", first); fmt.Sprint(tx["actions"]) != "[cpfp abandon]" || !strings.Contains(tx["no_bump"].(string), "keep the first") {
-		t.Errorf("offered: %v, %v", tx["actions"], tx["no_bump"])
-	}
-	second := h.must("tx", "cpfp", first, "--rate", "50", "--yes")["txid"].(string) // this node takes no replacements
-	until(t, "the node has "+second, func() bool { return inPool(second) })
-	h.packets(node, payee)
+	first, second := w.pay()
+	h.packets(node, strangersAddress)
 	h.notes(address)
-	client := h.client()
-	var list []btcjson.ListTransactionsResult
-	if err := client.Call(t.Context(), &list, "listtransactions", "*", 100); err != nil || len(list) != 3 || list[2].TxID != first || list[2].Amount != -1 ||
-		list[0].Category != "generate" || list[1].Category != "immature" {
-		t.Errorf("listtransactions: %+v, %v", list, err)
-	}
-	var balance float64
-	if err := client.Call(t.Context(), &balance, "getbalance"); err != nil || balance <= 0 {
-		t.Errorf("getbalance: %v, %v", balance, err)
-	}
+	w.foreignClient(first)
 	h.must("wallet", "lock")
 	until(t, "the webhook", func() bool { return events.has(second) })
 	if bad := events.verify(hookSecret); bad != nil {
@@ -238,41 +193,126 @@ func TestWalletAgainstNode(t *testing.T) {
 		t.Error("the cookie is left")
 	}
 
-	// Without it again: a killed daemon's files do not matter, and what it sent is known.
-	stale, err := rpc.NewCookie(h.dir, "http://127.0.0.1:9")
-	if err != nil {
-		t.Fatal(err)
-	}
-	node.Generate(t, 1)
-	if tx := h.must(with("tx", "show", first)...); tx["status"] != "confirmed" || tx["label"] != "rent" {
-		t.Errorf("%v", tx)
-	}
-	third := h.must(with("send", payee, "max", "--yes", "--password-file", h.pw, "--accept", "reuse")...)["txid"].(string)
-	until(t, "the node has "+third, func() bool { return inPool(third) })
-	if err := stale.Remove(); err != nil {
-		t.Error(err)
-	}
+	w.withoutDaemon(first)
+	w.fromWords()
+}
 
-	// The words alone bring all of it back, elsewhere.
-	other := &household{t: t, dir: filepath.Join(t.TempDir(), "other")}
-	other.must("wallet", "restore", "again", "--chain", "litecoin-regtest", "--words-file", wordsFile, "--password-file", h.pw)
-	if b := other.must(with("history")...); b["total"].(float64) < 3 {
-		t.Errorf("restored: %v", b)
+// strangersAddress is nobody's.
+const strangersAddress = "rltc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqnmxrc5"
+
+// walletDay is a wallet beside a node, for TestWalletAgainstNode.
+type walletDay struct {
+	*household
+	node  *realnode.Node
+	words string // file
+}
+
+// with adds where to connect to.
+func (w *walletDay) with(args ...string) []string {
+	return append(args, "--connect", w.node.P2P, "--wait", "50s")
+}
+
+func (w *walletDay) inPool(id string) bool {
+	var ids []string
+	w.node.Call(w.t, &ids, "getrawmempool")
+	return strings.Contains(strings.Join(ids, " "), id)
+}
+
+// answers asks the same questions every time: of a peer without a daemon, or of the daemon.
+func (w *walletDay) answers(peer string) (all []string) {
+	w.t.Helper()
+	for _, q := range [][]string{{"balance"}, {"history"}, {"coins", "list"}, {"wallet", "descriptor"}, {"wallet", "list"}, {"receive"},
+		{"coins", "split", "--count", "3", "--dry-run"}, {"fee"}, {"coins", "rule"}, {"label", "export"}} {
+		if peer != "" && (q[len(q)-1] != "list" || q[0] != "wallet") { // which has no chain to ask for
+			q = append(q[:len(q):len(q)], "--connect", peer)
+		}
+		all = append(all, stableAnswer(w.must(q...)))
 	}
-	other.must("wallet", "addchain", "again", "--chain", "dev", "--password-file", h.pw)
+	return all
+}
+
+// pay pays in a session of the daemon, and pays more for it.
+func (w *walletDay) pay() (first, second string) {
+	w.t.Helper()
+	if got := w.lamina("send", strangersAddress, "1", "--yes"); got.code != exitUsage || !strings.Contains(got.err, "no terminal") {
+		w.t.Errorf("locked: exit code %d\n%s", got.code, got.err)
+	}
+	w.must("wallet", "unlock", "--password-file", w.pw)
+	sent := w.must("send", strangersAddress, "1", "--yes", "--label", "rent", "--key", "order 17")
+	first = sent["txid"].(string)
+	if again := w.must("send", strangersAddress, "1", "--yes", "--label", "rent", "--key", "order 17"); again["txid"] != first || again["repeated"] != true {
+		w.t.Errorf("the same key: %v", again)
+	}
+	if got := w.lamina("send", strangersAddress, "2", "--yes", "--key", "order 17"); got.code != exitRefuted {
+		w.t.Errorf("another payment of the same key: exit code %d\n%s", got.code, got.err)
+	}
+	until(w.t, "the node has "+first, func() bool { return w.inPool(first) })
+	if got := w.lamina("tx", "bump", first, "--rate", "90", "--yes"); got.code == exitOK || !strings.Contains(got.err, "cpfp") {
+		w.t.Errorf("a replacement that no node takes: %+v", got)
+	}
+	if tx := w.must("tx", "show", first); fmt.Sprint(tx["actions"]) != "[cpfp abandon]" || !strings.Contains(tx["no_bump"].(string), "keep the first") {
+		w.t.Errorf("offered: %v, %v", tx["actions"], tx["no_bump"])
+	}
+	second = w.must("tx", "cpfp", first, "--rate", "50", "--yes")["txid"].(string) // this node takes no replacements
+	until(w.t, "the node has "+second, func() bool { return w.inPool(second) })
+	return first, second
+}
+
+// foreignClient asks as programs of others do.
+func (w *walletDay) foreignClient(first string) {
+	w.t.Helper()
+	client := w.client()
+	var list []btcjson.ListTransactionsResult
+	if err := client.Call(w.t.Context(), &list, "listtransactions", "*", 100); err != nil || len(list) != 3 || list[2].TxID != first || list[2].Amount != -1 ||
+		list[0].Category != "generate" || list[1].Category != "immature" {
+		w.t.Errorf("listtransactions: %+v, %v", list, err)
+	}
+	var balance float64
+	if err := client.Call(w.t.Context(), &balance, "getbalance"); err != nil || balance <= 0 {
+		w.t.Errorf("getbalance: %v, %v", balance, err)
+	}
+}
+
+// withoutDaemon goes on when the daemon has ended: a killed daemon's files do not matter, and what it sent is known.
+func (w *walletDay) withoutDaemon(first string) {
+	w.t.Helper()
+	stale, err := rpc.NewCookie(w.dir, "http://127.0.0.1:9")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.node.Generate(w.t, 1)
+	if tx := w.must(w.with("tx", "show", first)...); tx["status"] != "confirmed" || tx["label"] != "rent" {
+		w.t.Errorf("%v", tx)
+	}
+	third := w.must(w.with("send", strangersAddress, "max", "--yes", "--password-file", w.pw, "--accept", "reuse")...)["txid"].(string)
+	until(w.t, "the node has "+third, func() bool { return w.inPool(third) })
+	if err := stale.Remove(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// fromWords brings all of it back elsewhere, by the words alone.
+func (w *walletDay) fromWords() {
+	w.t.Helper()
+	other := &household{t: w.t, dir: filepath.Join(w.t.TempDir(), "other")}
+	other.must("wallet", "restore", "again", "--chain", "litecoin-regtest", "--words-file", w.words, "--password-file", w.pw)
+	if b := other.must(w.with("history")...); b["total"].(float64) < 3 {
+		w.t.Errorf("restored: %v", b)
+	}
+	other.must("wallet", "addchain", "again", "--chain", "dev", "--password-file", w.pw)
 	if b := other.must("balance", "--chain", "dev", "--offline"); b["chain"] != "dev" || b["confirmed"] != 0.0 {
-		t.Errorf("on another chain: %v", b)
+		w.t.Errorf("on another chain: %v", b)
 	}
 	every := other.must("balance", "--offline")
 	for i, chain := range []string{"litecoin-regtest", "dev"} {
 		got, want := every["balances"].([]any)[i].(map[string]any), other.must("balance", "--chain", chain, "--offline")
 		for _, field := range []string{"wallet", "chain", "total", "spendable", "unit"} {
 			if !reflect.DeepEqual(got[field], want[field]) || want[field] == nil {
-				t.Errorf("balances on all chains: %s: %s %v, want %v", chain, field, got[field], want[field])
+				w.t.Errorf("balances on all chains: %s: %s %v, want %v", chain, field, got[field], want[field])
 			}
 		}
 	}
-	other.must("wallet", "check", "again", "--words-file", wordsFile)
+	other.must("wallet", "check", "again", "--words-file", w.words)
 }
 
 // packets makes a PSBT, signs and finishes it, and has the node judge the transaction.

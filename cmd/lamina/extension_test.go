@@ -11,6 +11,7 @@ import (
 // node made: its last transaction is of a form of its own, and what follows is reported
 // as not checked.
 func TestExtensionBlock(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	node := realnode.LitecoindExtended(t)
 	node.Call(t, nil, "createwallet", "test")
 	var payee string

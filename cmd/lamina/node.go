@@ -123,7 +123,10 @@ func (s *session) runNode(ctx context.Context, f *nodeFlags) error {
 		return err
 	}
 	n, err := node.Open(cfg)
+	var damage *chain.Damage
 	switch {
+	case errors.As(err, &damage):
+		return unreadable(err, damage.Hint)
 	case errors.Is(err, chain.ErrInUse):
 		return unreadable(err, "a node runs on this data folder; another wants another --data-dir")
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -132,7 +135,10 @@ func (s *session) runNode(ctx context.Context, f *nodeFlags) error {
 		return unreadable(err, "lamina node --help shows the flags")
 	}
 	server := &nodeServer{s: s, flags: f, node: n, cfg: cfg}
-	return server.run(ctx)
+	if err = server.run(ctx); errors.As(err, &damage) {
+		return unreadable(err, damage.Hint)
+	}
+	return err
 }
 
 // nodeConfig makes a configuration of the flags.

@@ -250,6 +250,7 @@ func settlerArgs(t *testing.T, c *settlerNode, key int) []string {
 // enough. One is killed for good and the others in the middle of a batch; 20 deposits are
 // claimed by somebody else and 20 burns are paid, each exactly once.
 func TestSettlers(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const deposits, amount, limit = 20, 400_000, 60_000
 	c := startSettler(t, t.TempDir(), "--mine", "--mine-every", "60ms", "--metrics", "127.0.0.1:0")
 	dirs, args := make([]string, 3), make([][]string, 3)

@@ -192,6 +192,7 @@ func TestShareSVG(t *testing.T) {
 // by one who has never heard of it; no byte of the proof can be another. What was measured is what is so: one miner mines
 // both chains, and nearly every L1 block is a seal.
 func TestProveOnDevStack(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
 	h.must("wallet", "create", "main", "--chain", "dev-issued", "--password-file", h.pw, "--words-to", filepath.Join(t.TempDir(), "words"), "--birthday", "2020-01-01")
 	address, _ := h.must("receive", "--offline")["address"].(string)

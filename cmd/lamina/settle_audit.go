@@ -14,6 +14,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/internal/rpc/nodeapi"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -28,18 +29,7 @@ A light wallet cannot know it: it sees its own claims and burns alone. --node is
 the sums do not fit.`
 
 // supply is what a node counts.
-type supply struct {
-	Chain      string    `json:"chain"`
-	Layer      spv.Block `json:"tip"`
-	L1         spv.Block `json:"l1_tip"`
-	Claimed    int64     `json:"claimed"`
-	Burned     int64     `json:"burned"`
-	Vault      int64     `json:"vault"`
-	Unpaid     int64     `json:"unpaid"`
-	Difference int64     `json:"difference"`
-	OK         bool      `json:"ok"`
-	Recovery   *int32    `json:"recovery_blocks"`
-}
+type supply = nodeapi.Supply
 
 func (s *session) settleAudit() *cobra.Command {
 	var node string

@@ -118,7 +118,7 @@ func (w *soakWorld) claimed(i int, layer, id string) error {
 // compareSettled waits until every deposit is claimed and every withdrawal is paid, and compares what all nodes count with what was
 // asked for, and that with what is in the blocks of the L1.
 func (w *soakWorld) compareSettled() {
-	claimed, burned := map[string]int64{}, map[string]int64{}
+	claimed, burned := w.endRefundables(), map[string]int64{}
 	paid := map[string]int64{}
 	for i := range w.errands {
 		e := &w.errands[i]

@@ -122,17 +122,18 @@ func (w *soakWorld) finishSwaps() {
 	for _, s := range w.swaps {
 		var now [2]app.Swap
 		patience := time.Now().Add(soakPatience)
-		w.until(fmt.Sprintf("the end of the swap %v", s.numbers), func() (err error) {
+		mined := int64(0)
+		w.untilStuck(fmt.Sprintf("the end of the swap %v", s.numbers), func() (_ int64, err error) {
 			if now, err = w.advance(s); err != nil {
-				return err
+				return mined, err
 			}
 			if now[0].Move == "rest" && now[1].Move == "rest" {
-				return nil
+				return mined, nil
 			}
 			if idle := now[0].Move == "wait" || now[1].Move == "wait"; idle && (s.alone || time.Now().After(patience)) {
-				w.mineTo(max(now[0].Until, now[1].Until))
+				mined = int64(w.mineTo(max(now[0].Until, now[1].Until)))
 			}
-			return fmt.Errorf("%+v, %+v", now[0], now[1])
+			return mined, fmt.Errorf("%+v, %+v", now[0], now[1])
 		})
 		ends := []string{now[0].Phase, now[1].Phase}
 		slices.Sort(ends)
@@ -146,11 +147,11 @@ func (w *soakWorld) finishSwaps() {
 	}
 }
 
-// mineTo has the L1 reach a height, a piece at a time.
-func (w *soakWorld) mineTo(height int32) {
+// mineTo has the L1 reach a height, a piece at a time, and returns how high it is, that height at most.
+func (w *soakWorld) mineTo(height int32) int32 {
 	var tip int32
-	if err := w.rpc(0, w.l1, &tip, "getblockcount"); err != nil || tip >= height {
-		return
+	if err := w.rpc(0, w.l1, &tip, "getblockcount"); err == nil && tip < height {
+		w.mined(w.generate(0, 0, w.l1, min(int(height-tip), 200)))
 	}
-	w.mined(w.generate(0, 0, w.l1, min(int(height-tip), 200)))
+	return min(tip, height)
 }

@@ -120,11 +120,14 @@ type soakWorld struct {
 	homes   map[string][]*soakLink // from the wallets to the nodes, by wallet and chain
 	skews   []string               // files with seconds, by which the processes' clocks are off
 	late    []*soakProcess         // nodes that were slow, and have banned whoever showed them blocks of the future
+	fast    *soakProcess           // the node whose clock is fast; nil: none is
 	early   bool                   // the first node has blocks that are of the future to all others
 
 	number  int // of the next errand or file
 	errands []soakErrand
 	swaps   []*soakSwap
+
+	refundables []soakRefundable
 }
 
 func (w *soakWorld) path(name string) string { return filepath.Join(w.dir, name) }
@@ -224,11 +227,23 @@ func (w *soakWorld) signed(i int, answer any, args ...string) error {
 // until waits until something is so.
 func (w *soakWorld) until(what string, done func() error) {
 	w.t.Helper()
+	w.untilStuck(what, func() (int64, error) { return 0, done() })
+}
+
+// untilStuck is until for what takes as long as it takes: the patience begins anew whenever it is further than it ever was.
+func (w *soakWorld) untilStuck(what string, done func() (where int64, err error)) {
+	w.t.Helper()
 	var last error
+	was := int64(0)
 	for limit := time.Now().Add(soakTime); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
-		if last = done(); last == nil {
+		where, err := done()
+		if err == nil {
 			return
 		}
+		if where > was {
+			was, limit = where, time.Now().Add(soakTime)
+		}
+		last = err
 	}
 	w.fail("%s: %v", what, last)
 }

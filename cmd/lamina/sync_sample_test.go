@@ -56,6 +56,7 @@ func lastReport(t *testing.T, out []byte) (last syncReport) {
 
 // TestSyncSample: a new folder begins by a sampled proof and says so; it stays sampled, over kills at any moment, until all is asked for.
 func TestSyncSample(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	if testing.Short() {
 		t.Skip("-short: it mines three thousand blocks; the whole run does")
 	}

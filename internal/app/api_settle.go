@@ -214,12 +214,12 @@ type Withdrawal struct {
 	Amount   int64     `json:"amount"` // L1 base units
 	Address  string    `json:"address"`
 	MaxFee   int64     `json:"max_fee"`
-	Height   *int32    `json:"height"` // of the burn's block; nil: in none
-	Depth    int32     `json:"depth"`  // confirmations on the layer
-	Seals    *int32    `json:"seals"`  // over it; nil: not known
+	Height   *int32    `json:"height"`   // of the burn's block; nil: in none
+	Depth    int32     `json:"depth"`    // confirmations on the layer
+	Seals    *int32    `json:"seals"`    // over it; nil: not known
 	Expected int64     `json:"expected"` // seconds until it is paid, about; 0: paid, or nobody knows
 	Overdue  int32     `json:"overdue"`  // epochs that ended since it was released, without a batch that pays it; 100 at most
-	Batch    *spv.Hash `json:"batch"` // transaction on the L1; nil: none is known
+	Batch    *spv.Hash `json:"batch"`    // transaction on the L1; nil: none is known
 	Payout   string    `json:"payout,omitempty"`
 	Paid     *int64    `json:"paid"`        // L1 base units; nil: not yet
 	Final    int32     `json:"batch_depth"` // confirmations of the batch

@@ -29,6 +29,7 @@ func TestAccountsFollow(t *testing.T) {
 		n.mine(1, n.pay(int64(account+1)*1e7, script))
 		paid += int64(account+1) * 1e7
 	}
+	owner.close() // it would follow along with all its accounts
 
 	h := newHome(t, n)
 	_, err = h.RestoreWallet(t.Context(), NewWallet{Name: "test", Chains: []string{testChain}, Password: Secret(password)}, Secret(testWords), nil)

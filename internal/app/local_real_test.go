@@ -14,7 +14,6 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/realnode"
-	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -38,7 +37,7 @@ func TestRealNodes(t *testing.T) {
 			node.Generate(t, 450) // until witnesses count
 			h := &home{t: t, net: &network{params: p}, in: Purse{"test", test.chain}}
 			h.o = LocalOptions{DataDir: t.TempDir(), Chains: []*chains.Params{p}, Peers: map[string][]string{test.chain: {node.P2P}},
-				Agent: "/test/", Log: slog.New(slog.DiscardHandler), Cost: keystore.LeastCost}
+				Agent: "/test/", Log: slog.New(slog.DiscardHandler), Cost: leastCost}
 			h.open()
 			t.Cleanup(func() { _ = h.Local.Close() })
 			_, err := h.CreateWallet(t.Context(), NewWallet{Name: "test", Chains: []string{test.chain}, Password: Secret(password)})

@@ -52,7 +52,7 @@ func newHome(t testing.TB, n *network) *home {
 	t.Helper()
 	h := &home{t: t, net: n, in: Purse{"test", n.params.Name}}
 	h.o = LocalOptions{DataDir: t.TempDir(), Chains: []*chains.Params{n.params}, Peers: map[string][]string{n.params.Name: {n.address}},
-		Agent: "/test/", Log: slog.New(slog.DiscardHandler), Cost: keystore.LeastCost}
+		Agent: "/test/", Log: slog.New(slog.DiscardHandler), Cost: leastCost}
 	h.open()
 	t.Cleanup(func() { _ = h.Local.Close() })
 	return h
@@ -201,25 +201,42 @@ func TestReceiveAndSend(t *testing.T) {
 		t.Fatalf("balance of a new wallet: %+v", b)
 	}
 
-	a, err := h.Receive(t.Context(), h.in, ReceiveRequest{Amount: 5e8, Label: "rent"})
-	h.must(err)
-	if again, _ := h.Receive(t.Context(), h.in, ReceiveRequest{}); again.Address != a.Address || again.Label != "rent" || !a.Verified {
-		t.Fatalf("unused address: got %+v, then %+v", a, again)
+	h.receives()
+	fee := h.sends()
+	h.close()
+	h.open() // balances without a password, before anything comes from the network
+	if b := h.balance(); b.Confirmed != 4e8-fee {
+		t.Fatalf("after a restart: %+v", b)
 	}
-	ask, err := h.ParseURI(t.Context(), testChain, a.URI)
+	w, err := h.ListWallets(t.Context())
+	if err != nil || len(w) != 1 || w[0].Verified || w[0].Unlocked {
+		t.Fatalf("wallets after a restart: %+v, %v", w, err)
+	}
+}
+
+// receives is paid 5e8 by the network: the payment is seen, then confirmed, and its address is not given out again.
+func (h *home) receives() {
+	h.t.Helper()
+	n := h.net
+	a, err := h.Receive(h.t.Context(), h.in, ReceiveRequest{Amount: 5e8, Label: "rent"})
+	h.must(err)
+	if again, _ := h.Receive(h.t.Context(), h.in, ReceiveRequest{}); again.Address != a.Address || again.Label != "rent" || !a.Verified {
+		h.t.Fatalf("unused address: got %+v, then %+v", a, again)
+	}
+	ask, err := h.ParseURI(h.t.Context(), testChain, a.URI)
 	if err != nil || ask.Address != a.Address || *ask.Amount != 5e8 || ask.Label != "rent" {
-		t.Fatalf("URI %q: %+v, %v", a.URI, ask, err)
+		h.t.Fatalf("URI %q: %+v, %v", a.URI, ask, err)
 	}
 	script, err := h.script(n.params, a.Address)
 	h.must(err)
 	var in *wire.MsgTx
 	n.do(func() { in = n.pay(5e8, script) })
 
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
 	events := h.Subscribe(ctx)
 	wait := func(kind EventKind, id spv.Hash) Event {
-		t.Helper()
+		h.t.Helper()
 		for timeout := time.After(20 * time.Second); ; {
 			select {
 			case e := <-events:
@@ -227,72 +244,69 @@ func TestReceiveAndSend(t *testing.T) {
 					return e
 				}
 			case <-timeout:
-				t.Fatalf("no event %q of %s", kind, id)
+				h.t.Fatalf("no event %q of %s", kind, id)
 			}
 		}
 	}
 	n.announce(in)
 	if e := wait(EventSeen, in.TxHash()); e.Row.Amount != 5e8 || e.Row.Status != "pending" || e.Purse != h.in {
-		t.Fatalf("seen: %+v", e)
+		h.t.Fatalf("seen: %+v", e)
 	}
 	if b := h.balance(); b.Unconfirmed != 5e8 || b.Spendable != 0 {
-		t.Fatalf("unconfirmed payment: %+v", b)
+		h.t.Fatalf("unconfirmed payment: %+v", b)
 	}
 	n.mine(1)
 	if e := wait(EventConfirmed, in.TxHash()); e.Row.Block == nil || *e.Row.Block != n.tip() {
-		t.Fatalf("confirmed: %+v", e)
+		h.t.Fatalf("confirmed: %+v", e)
 	}
 	h.current()
 	if b := h.balance(); b.Confirmed != 5e8 || b.Spendable != 5e8 || b.Coins != 1 {
-		t.Fatalf("confirmed payment: %+v", b)
+		h.t.Fatalf("confirmed payment: %+v", b)
 	}
-	if next, _ := h.Receive(t.Context(), h.in, ReceiveRequest{}); next.Address == a.Address {
-		t.Fatal("a paid address is given out again")
+	if next, _ := h.Receive(h.t.Context(), h.in, ReceiveRequest{}); next.Address == a.Address {
+		h.t.Fatal("a paid address is given out again")
 	}
+}
 
-	d, err := h.Draft(t.Context(), h.in, Payment{To: []Recipient{{Address: h.somebody(1), Amount: 1e8, Label: "shop"}}, Label: "shoes"})
+// sends pays 1e8 of that in a session, once and no more, and returns the fee.
+func (h *home) sends() (fee int64) {
+	h.t.Helper()
+	n := h.net
+	d, err := h.Draft(h.t.Context(), h.in, Payment{To: []Recipient{{Address: h.somebody(1), Amount: 1e8, Label: "shop"}}, Label: "shoes"})
 	h.must(err)
 	if len(d.Inputs) != 1 || len(d.Outputs) != 2 || d.Paid != 1e8 || !d.Inputs[0].Ours {
-		t.Fatalf("draft: %+v", d)
+		h.t.Fatalf("draft: %+v", d)
 	}
-	_, err = h.Send(t.Context(), SendRequest{Draft: d.ID})
+	_, err = h.Send(h.t.Context(), SendRequest{Draft: d.ID})
 	if CodeOf(err) != CodeLocked {
-		t.Fatalf("send while locked: %v", err)
+		h.t.Fatalf("send while locked: %v", err)
 	}
-	if _, err = h.Send(t.Context(), SendRequest{Draft: d.ID, Password: Secret("wrong")}); CodeOf(err) != CodePassword {
-		t.Fatalf("wrong password: %v", err)
+	if _, err = h.Send(h.t.Context(), SendRequest{Draft: d.ID, Password: Secret("wrong")}); CodeOf(err) != CodePassword {
+		h.t.Fatalf("wrong password: %v", err)
 	}
-	_, err = h.Unlock(t.Context(), "test", Secret(password), time.Minute)
+	_, err = h.Unlock(h.t.Context(), "test", Secret(password), time.Minute)
 	h.must(err)
-	sent, err := h.Send(t.Context(), SendRequest{Draft: d.ID, Key: "order 1"})
+	sent, err := h.Send(h.t.Context(), SendRequest{Draft: d.ID, Key: "order 1"})
 	h.must(err)
 	h.arrived(sent.ID)
-	if twice, err := h.Send(t.Context(), SendRequest{Draft: d.ID, Key: "order 1"}); err != nil || !twice.Repeated || twice.ID != sent.ID {
-		t.Fatalf("the same key again: %+v, %v", twice, err)
+	if twice, err := h.Send(h.t.Context(), SendRequest{Draft: d.ID, Key: "order 1"}); err != nil || !twice.Repeated || twice.ID != sent.ID {
+		h.t.Fatalf("the same key again: %+v, %v", twice, err)
 	}
-	other, err := h.Draft(t.Context(), h.in, Payment{To: []Recipient{{Address: h.somebody(1), Amount: 2e8}}})
+	other, err := h.Draft(h.t.Context(), h.in, Payment{To: []Recipient{{Address: h.somebody(1), Amount: 2e8}}})
 	h.must(err)
-	if _, err := h.Send(t.Context(), SendRequest{Draft: other.ID, Key: "order 1", Consent: []string{"reuse"}}); CodeOf(err) != CodeConflict {
-		t.Fatalf("the same key for another payment: %v", err)
+	if _, err := h.Send(h.t.Context(), SendRequest{Draft: other.ID, Key: "order 1", Consent: []string{"reuse"}}); CodeOf(err) != CodeConflict {
+		h.t.Fatalf("the same key for another payment: %v", err)
 	}
-	if _, err := h.Send(t.Context(), SendRequest{Draft: other.ID}); CodeOf(err) != CodeConsent {
-		t.Fatalf("an address that was paid before: %v", err)
+	if _, err := h.Send(h.t.Context(), SendRequest{Draft: other.ID}); CodeOf(err) != CodeConsent {
+		h.t.Fatalf("an address that was paid before: %v", err)
 	}
 	n.mine(1)
 	h.current()
 	tx := h.transaction(sent.ID)
 	if tx.Status != "confirmed" || tx.Amount != -1e8-d.Fee || *tx.Fee != d.Fee || tx.Label != "shoes" || n.pooled() != 0 {
-		t.Fatalf("sent: %+v", tx)
+		h.t.Fatalf("sent: %+v", tx)
 	}
-	h.close()
-	h.open() // balances without a password, before anything comes from the network
-	if b := h.balance(); b.Confirmed != 4e8-d.Fee {
-		t.Fatalf("after a restart: %+v", b)
-	}
-	w, err := h.ListWallets(t.Context())
-	if err != nil || len(w) != 1 || w[0].Verified || w[0].Unlocked {
-		t.Fatalf("wallets after a restart: %+v, %v", w, err)
-	}
+	return d.Fee
 }
 
 func TestBumpCancelRaise(t *testing.T) {
@@ -477,6 +491,7 @@ func TestReorganisation(t *testing.T) {
 	}
 }
 
-var leastCost = keystore.LeastCost
+// leastCost is what a key file must cost at least: passes save time, and memory is checked.
+var leastCost = keystore.Cost{Memory: keystore.LeastCost.Memory, Passes: 1, Lanes: 2}
 
 func newHomeChains(n *network) []*chains.Params { return []*chains.Params{n.params} }

@@ -148,6 +148,7 @@ func (w *devStack) doomed(name, words string) *doomed {
 		Log: w.log, Cost: leastCost}}
 	d.o.between = func(log wallet.Log) wallet.Log { return mortalLog{log, d.m} }
 	d.open()
+	w.wallets = append(w.wallets, d.settler)
 	w.t.Cleanup(func() { _ = d.Local.Close() })
 	d.restore(words)
 	return d
@@ -175,7 +176,7 @@ func (s *doomed) until(what string, done func() (bool, error)) {
 			return
 		}
 		if time.Now().After(end) {
-			s.w.t.Fatalf("%s: never came: %s: %v; not died at %q", s.name, what, err, left)
+			s.w.t.Fatalf("%s: never came: %s: %v; not died at %q%s", s.name, what, err, left, s.w.stands())
 		}
 	}
 }

@@ -100,9 +100,20 @@ func (w *devStack) establish(layer string) {
 		return l1.Tip().Height >= from+40 && err == nil && share.Low > 0.4
 	})
 	stop()
+	// The miner may have died between the header of its last block and the block. Settlers wait for what it was, until another
+	// one has more work.
+	for _, chain := range []string{"dev", layer} {
+		w.wait("no header without a block", func() bool {
+			l := w.loop(chain)
+			if s := l.Status(); s.Tip != s.Header {
+				w.mine(chain, 1, nil)
+			}
+			return l.Status().Tip == l.Status().Header && l.Status().Peers == 0
+		})
+	}
 	w.wait("settlers who would sign", func() bool {
 		s := w.node.Settlement(layer).Status()
-		return s.L1 == l1.Tip() && s.Refusal == nil
+		return s.L1 == l1.Tip() && s.Layer == w.loop(layer).View().Tip() && s.Refusal == nil
 	})
 }
 

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +29,8 @@ type devStack struct {
 	peers map[string][]string
 	log   *slog.Logger
 	jury  jury // settlers of the node's pegged layers, if there are any
+
+	wallets []*settler
 }
 
 // patience is how long anything in these tests may take.
@@ -155,12 +159,35 @@ func (w *devStack) loop(chain string) *node.Loop {
 	return l
 }
 
+// stands tells where the node and the wallets are.
+func (w *devStack) stands() string {
+	var b strings.Builder
+	for _, p := range w.all {
+		l := w.loop(p.Name)
+		fmt.Fprintf(&b, "\n%s: node %+v, in the pool %+v", p.Name, l.Status(), l.Pool().All())
+		if court := w.node.Settlement(p.Name); court != nil {
+			fmt.Fprintf(&b, ", settlers %+v", court.Status())
+		}
+		for _, s := range w.wallets {
+			if balance, err := s.Balance(context.Background(), s.on(p.Name)); err == nil {
+				fmt.Fprintf(&b, "\n%s on %s: %+v", s.name, p.Name, balance.Trust)
+			}
+			if p.Peg != nil {
+				deposits, err := s.Deposits(context.Background(), s.name, p.Name)
+				burns, err2 := s.Withdrawals(context.Background(), s.name, p.Name)
+				fmt.Fprintf(&b, "\n%s: deposits %+v, %v; withdrawals %+v, %v", s.name, deposits, err, burns, err2)
+			}
+		}
+	}
+	return b.String()
+}
+
 // wait waits until something holds.
 func (w *devStack) wait(what string, holds func() bool) {
 	w.t.Helper()
 	for end := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("never came: %s", what)
+			w.t.Fatalf("never came: %s%s", what, w.stands())
 		}
 	}
 }
@@ -188,6 +215,7 @@ func (w *devStack) wallet(name, words string) *settler {
 	s := &settler{w: w, name: name, o: LocalOptions{DataDir: w.t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/",
 		Log: w.log.With("wallet", name), Cost: keystore.LeastCost}}
 	s.open()
+	w.wallets = append(w.wallets, s)
 	w.t.Cleanup(func() { _ = s.Local.Close() })
 	s.restore(words)
 	return s

@@ -215,7 +215,11 @@ func (c *followed) scanFrom(height int32) (*syncer.Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Relay: true,
+	hearsay, err := c.chain.Hearsay()
+	if err != nil {
+		return nil, err
+	}
+	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Hearsay: hearsay, Relay: true,
 		Bloom: c.bloom}, nil
 }
 
@@ -289,6 +293,8 @@ func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 		return nil, c.chain.CutFilters(out.To)
 	case syncer.Doubt:
 		return nil, c.chain.Doubt(out.Height)
+	case syncer.Hearsay:
+		return nil, c.chain.SetHearsay(out.From)
 	case syncer.Missing:
 		if _, known := c.l1.Lookup(out.Parent); !known {
 			post(c.seek, syncer.Seek{Block: out.Parent})

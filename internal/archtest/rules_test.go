@@ -26,6 +26,7 @@ var rules = []rule{
 	{pkg: "keystore", never: []string{"net", bbolt, fyne}},
 	{pkg: "wallet", pure: true, ours: []string{"spv", "keystore"}, never: []string{"os", "net", bbolt, fyne}},
 	{pkg: "internal/store", ours: []string{"spv", "wallet"}, never: []string{fyne}},
+	{pkg: "internal/store/boltfile", never: []string{"net", fyne}},
 	{pkg: "internal/p2p", ours: []string{"spv", "wallet"}, never: []string{fyne}},
 	{pkg: "internal/node", ours: []string{"spv", "internal/store", "internal/p2p", "wallet/settle"}, never: []string{fyne}},
 	{pkg: "internal/node/template", pure: true, ours: []string{"spv"}, never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
@@ -37,7 +38,8 @@ var rules = []rule{
 		never: []string{"os", "net", "crypto/rand", "math/rand", bbolt, fyne}},
 	{pkg: "internal/node/settler", pure: true, ours: []string{"spv", "internal/node/chain", "internal/node/consensus"},
 		never: []string{"os", "net", "log", "crypto/rand", "math/rand", bbolt, fyne}},
-	{pkg: "internal/node/settler/daemon", ours: []string{"spv", "keystore", "internal/node/settler"}, never: []string{"net", fyne}},
+	{pkg: "internal/node/settler/daemon", ours: []string{"spv", "keystore", "internal/node/settler", "internal/store/boltfile"},
+		never: []string{"net", fyne}},
 	{pkg: "internal/app", never: []string{fyne}, ours: []string{
 		"spv", "keystore", "wallet", "assets", "internal/store", "internal/p2p"}}, // not the node: it mines, and the desktop program must not
 	{pkg: "internal/rpc", ours: []string{"spv", "wallet", "internal/app", "internal/node"}, never: []string{fyne}},
@@ -45,6 +47,7 @@ var rules = []rule{
 	{pkg: "internal/realnode", ours: []string{"internal/testdata"}, never: []string{fyne}},
 	{pkg: "internal/testdata", never: []string{"net", fyne}},
 	{pkg: "internal/testchain", ours: []string{"spv", "assets"}, never: []string{"net", fyne}},
+	{pkg: "internal/testkit", never: []string{fyne}},
 	{pkg: "internal/archtest", never: []string{"net", fyne}},
 	{pkg: "internal/tools", never: []string{"net", fyne}},
 	{pkg: "internal/tools/lightclient", ours: []string{"spv", "internal/store", "internal/p2p"}, never: []string{"net", fyne}},

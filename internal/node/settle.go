@@ -51,6 +51,7 @@ type Settlement struct {
 	over      atomic.Bool // nothing is read any more
 	ended     chan struct{}
 	log       *slog.Logger
+	linking   sync.Mutex // held while the first connector is made
 
 	mu     sync.Mutex
 	unsaid []said // signatures and asks on their way to the layer's loop

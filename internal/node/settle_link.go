@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/txscript"
@@ -31,12 +32,14 @@ func (s *Settlement) MakeFirstLink(ctx context.Context) (spv.Hash, error) {
 	if !private(p) {
 		return spv.Hash{}, fmt.Errorf("%s: the first connector is made by a wallet: nothing here can pay", p.Name)
 	}
-	done, err := s.Settled(ctx)
-	if err != nil {
+	s.linking.Lock() // of two calls at a time the second is to see what the first has made
+	defer s.linking.Unlock()
+	var made error
+	if err := s.ask(ctx, func(m *settler.Machine) { made = s.unlinked(m.Ledger()) }); err != nil {
 		return spv.Hash{}, err
 	}
-	if len(done) > 0 {
-		return spv.Hash{}, fmt.Errorf("%s: transaction %s made the first connector", s.layer.params.Name, done[0].TxID)
+	if made != nil {
+		return spv.Hash{}, fmt.Errorf("%s: %w", s.layer.params.Name, made)
 	}
 	outs, err := s.FirstLink(0)
 	if err != nil {
@@ -59,6 +62,30 @@ func (s *Settlement) MakeFirstLink(ctx context.Context) (spv.Hash, error) {
 		err = fmt.Errorf("transaction %s: %s", tx.TxHash(), result.Status)
 	}
 	return tx.TxHash(), err
+}
+
+// updates is how often a ledger is read before it is taken for one that cannot be: blocks may come meanwhile.
+const updates = 10
+
+// unlinked refuses if a transaction makes the layer's first connector already. The pool is looked through first: what a block
+// takes out of it meanwhile the ledger finds.
+func (s *Settlement) unlinked(l *settler.Ledger) error {
+	for _, f := range s.l1.pool.All() {
+		if tx, _, ok := s.l1.pool.Get(f.ID); ok && l.MakesLink(tx) {
+			return fmt.Errorf("transaction %s, in no block yet, makes the first connector", f.ID)
+		}
+	}
+	var err error
+	for range updates {
+		var r *settler.Refusal
+		if err = l.Update(); !errors.As(err, &r) || r.Name != settler.RefuseBehind {
+			break
+		}
+	}
+	if done := l.Settled(); err == nil && len(done) > 0 {
+		err = fmt.Errorf("transaction %s made the first connector", done[0].TxID)
+	}
+	return err
 }
 
 // openCoin returns a block's reward on the L1 that anybody may spend, is ripe, and is worth

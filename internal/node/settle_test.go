@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,8 +206,7 @@ func TestSettle(t *testing.T) {
 	}
 	m := newTeller(miner)
 	await(t, "ripe rewards", func() bool { return m.l1.View().Tip().Height > 20 }, m.l1)
-	id, err := miner.Settlement(pegged).MakeFirstLink(t.Context())
-	check(t, err)
+	id := makeLinkOnce(t, miner.Settlement(pegged))
 	await(t, "a first connector", func() bool {
 		last := miner.Settlement(pegged).Status().Last
 		return last != nil && last.TxID == id
@@ -264,6 +265,34 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// makeLinkOnce has many ask for the first connector at a time: one of them makes it.
+func makeLinkOnce(t *testing.T, s *Settlement) (id spv.Hash) {
+	t.Helper()
+	var calls sync.WaitGroup
+	var ids [8]spv.Hash
+	var errs [8]error
+	for i := range ids {
+		calls.Go(func() { ids[i], errs[i] = s.MakeFirstLink(t.Context()) })
+	}
+	calls.Wait()
+	made := 0
+	for i := range ids {
+		if errs[i] == nil {
+			id = ids[i]
+			made++
+		}
+	}
+	for _, err := range errs {
+		if err != nil && !strings.Contains(err.Error(), id.String()) {
+			t.Errorf("refused without the name of %s: %v", id, err)
+		}
+	}
+	if made != 1 {
+		t.Fatalf("%d first connectors were made: %v", made, errs)
+	}
+	return id
+}
+
 // TestSettleRefuses: a settler says why nothing is signed.
 func TestSettleRefuses(t *testing.T) {
 	r := start(t, Config{Signers: map[string]daemon.Signer{pegged: settlerKey(t, 1)}})
@@ -275,8 +304,11 @@ func TestSettleRefuses(t *testing.T) {
 	why(settler.RefuseNoLink)
 	r.pays = anybody
 	r.generate("dev", 14)
-	_, err := s.MakeFirstLink(t.Context())
+	id, err := s.MakeFirstLink(t.Context())
 	check(t, err)
+	if _, err := s.MakeFirstLink(t.Context()); err == nil || !strings.Contains(err.Error(), id.String()) {
+		t.Errorf("a second connector while %s is in no block: %v", id, err)
+	}
 	r.generate("dev", 8) // no block of the layer among them
 	why(settler.RefuseShare)
 	if share, err := s.Share(); err != nil || share.Low != 0 || share.Seals != 0 {

@@ -305,7 +305,7 @@ func (l *loop) greeted(ctx context.Context, k *link) error {
 	l.links[k.id] = k
 	k.told = syncer.Connected{
 		Peer: k.id, Address: k.address, Inbound: k.inbound, Version: uint32(v.ProtocolVersion), Agent: v.UserAgent,
-		Services: v.Services, Height: v.LastBlock, Wants: !v.DisableRelayTx, Relay: l.cfg.Relay, WTxID: k.wtxid,
+		Services: v.Services, Height: v.LastBlock, Clock: v.Timestamp, Wants: !v.DisableRelayTx, Relay: l.cfg.Relay, WTxID: k.wtxid,
 	}
 	l.cfg.Switchboard.note(k, true)
 	l.cfg.Log.Info("connected", "peer", k.address, "inbound", k.inbound, "encrypted", k.session != nil, "agent", v.UserAgent, "height", v.LastBlock)

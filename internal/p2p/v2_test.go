@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/p2p/book"
 	"github.com/layeredpow/lamina/internal/realnode"
+	"github.com/layeredpow/lamina/internal/testkit"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -253,7 +253,7 @@ func TestStrangers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var log logged
+				var log testkit.Log
 				door, m := newPipes(), &answerer{}
 				running(t, Config{Listen: door, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}, m)
 				conn := door.from("8.8.4.4:1234")
@@ -302,22 +302,4 @@ func TestForeignEncryption(t *testing.T) {
 	}); err != nil || best != 1 {
 		t.Errorf("%d encrypted, %v", best, err)
 	}
-}
-
-// logged is a log that may be read while it is written.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

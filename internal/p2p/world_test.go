@@ -253,8 +253,12 @@ func TestInbound(t *testing.T) {
 		}
 		want := syncer.Connected{Peer: 1, Address: "8.8.4.4:1234", Inbound: true, Version: msg.Version, Agent: "/client/",
 			Services: wire.SFNodeWitness, Height: 7, Wants: true, Relay: true, WTxID: true}
-		if m.connected[0] != want {
-			t.Fatalf("got %+v, want %+v", m.connected[0], want)
+		told := m.connected[0]
+		if ahead := time.Until(told.Clock); ahead.Abs() > time.Second {
+			t.Fatalf("its clock is said to be %s ahead, want none", ahead)
+		}
+		if told.Clock = (time.Time{}); told != want {
+			t.Fatalf("got %+v, want %+v", told, want)
 		}
 		c.write(&wire.MsgVerAck{}) // a second handshake
 		c.ended()

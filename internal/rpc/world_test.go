@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,8 +11,9 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/layeredpow/lamina/internal/testkit"
 )
 
 // world is a running server with a few methods.
@@ -25,27 +25,9 @@ type world struct {
 	url    string
 	addr   string
 	feed   *Feed
-	log    *safeBuffer
+	log    *testkit.Log
 	stop   context.CancelFunc
 	done   chan error
-}
-
-// safeBuffer is a log that is read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 const secretWord = "correct-horse-battery"
@@ -95,7 +77,7 @@ func testMethods() *Methods {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), feed: NewFeed(), log: &safeBuffer{}, done: make(chan error, 1)}
+	w := &world{t: t, dir: t.TempDir(), feed: NewFeed(), log: &testkit.Log{}, done: make(chan error, 1)}
 	l, err := Listen("127.0.0.1:0", nil)
 	check(t, err)
 	w.addr, w.url = l.Addr().String(), "http://"+l.Addr().String()

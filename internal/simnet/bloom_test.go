@@ -228,3 +228,46 @@ func TestBloomRescan(t *testing.T) {
 		t.Fatalf("cursor %d, %+v", s.wallet.Cursor, got)
 	}
 }
+
+// TestBloomHearsay: a payment that all Bloom peers hid comes out by filters, though the machine that believed them is
+// gone, whenever it is killed and whether or not Bloom filters are allowed still.
+func TestBloomHearsay(t *testing.T) {
+	w := newWorld(rules(), false).grow(300)
+	hide := simnet.Lie{Omit: w.paid()[3:9]}
+	hidden := 0
+	for kill := 0; kill < 60; kill++ {
+		s := bloomed(w, uint64(kill), 1)
+		liars := []*simnet.Node{w.bloomNode(hide), w.bloomNode(hide)}
+		for _, n := range liars {
+			s.net.Join(n)
+		}
+		s.run(t, 59*time.Second)
+		s.net.Kill = 10 * (kill % 30) // in the midst of it, or when all is believed
+		s.run(t, 5*time.Minute)
+		if int(s.wallet.Cursor) == len(w.ledger) {
+			hidden++
+		}
+		s.net.Kill = 0
+		for _, n := range liars {
+			n.Leave()
+			n.Redial = 0
+		}
+		s.scan.Bloom = kill < 30
+		s.net.Restart(s.machine())
+		honest := w.peer()
+		honest.Redial = 5 * time.Second
+		s.net.Join(honest)
+		s.net.Kill = kill * 7 % 25 // while filters catch up
+		s.run(t, 2*time.Minute)
+		s.net.Kill = 0
+		s.net.Restart(s.machine())
+		s.run(t, 5*time.Minute)
+		s.want(t, w)
+		if s.net.Disk.Hearsay != 0 {
+			t.Fatalf("kill at %d: blocks from %d on still rest on hearsay", kill, s.net.Disk.Hearsay)
+		}
+	}
+	if hidden < 10 || hidden > 50 {
+		t.Fatalf("%d of 60 runs believed all that they were told, want some and not all", hidden)
+	}
+}

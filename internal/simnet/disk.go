@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/btcsuite/btcd/wire"
+	"github.com/holiman/uint256"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/syncer"
@@ -18,6 +19,7 @@ type Disk struct {
 	filters [][]byte
 	heads   []spv.Hash
 	doubts  map[int32]bool
+	Hearsay int32 // what the machine said last
 }
 
 // NewDisk returns a store that holds genesis only.
@@ -57,6 +59,19 @@ func (d *Disk) Tree(rules *spv.Rules) *spv.Tree {
 	target, _ := spv.ParseTarget(rules.Genesis.Bits())
 	t, err := spv.NewTreeAt(rules, d.headers, 0, spv.WorkOf(&target))
 	must(err)
+	t.Rooted = true
+	return t
+}
+
+// Window returns a tree as a real store makes it: of what the rules look back at and may undo.
+func (d *Disk) Window(rules *spv.Rules) *spv.Tree {
+	target, _ := spv.ParseTarget(rules.Genesis.Bits())
+	own := spv.WorkOf(&target)
+	first := max(0, len(d.headers)-1-int(rules.Lookback()+rules.ReorgLimit))
+	work := new(uint256.Int).Mul(&own, uint256.NewInt(uint64(first)+1)) // all blocks have the same
+	t, err := spv.NewTreeAt(rules, d.headers[first:], int32(first), *work)
+	must(err)
+	t.Rooted = true
 	return t
 }
 

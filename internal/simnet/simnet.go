@@ -29,6 +29,7 @@ type Manners struct {
 	Spoil   int32         // height at which it serves a header without work; 0: none
 	Loss    float64       // chance that it never hears a message
 	Slow    time.Duration // passes between any two messages that it sends
+	Ahead   time.Duration // its clock is so far ahead of the machine's
 	Redial  time.Duration // after which it comes back when the connection ends without a ban; 0: never
 }
 
@@ -91,7 +92,7 @@ func (n *Net) Join(node *Node) {
 	peer := node.peer
 	n.at(node.next(&node.down), func() {
 		if node.alive && node.peer == peer {
-			n.step(syncer.Connected{Peer: peer, Height: int32(len(node.Chain)), Services: node.Services, Relay: node.Relay})
+			n.step(syncer.Connected{Peer: peer, Height: int32(len(node.Chain)), Services: node.Services, Relay: node.Relay, Clock: n.Now.Add(node.Ahead)})
 		}
 	})
 }
@@ -161,6 +162,8 @@ func (n *Net) carry(out syncer.Output) {
 		n.Disk.cut(out.To)
 	case syncer.Doubt:
 		n.Disk.doubts[out.Height] = true
+	case syncer.Hearsay:
+		n.Disk.Hearsay = out.From
 	case syncer.Found:
 		if in, more := n.Wallet.found(out); more {
 			n.step(in)
@@ -290,11 +293,11 @@ func (node *Node) serveHeaders(request *wire.MsgGetHeaders) {
 // on it; 0 is genesis.
 func (node *Node) locate(ids []*spv.Hash) []int {
 	at := make(map[spv.Hash]int, len(node.Chain)+1)
-	if len(node.Chain) > 0 {
-		at[node.Chain[0].Header.Prev()] = 0
+	for i := range node.Chain { // each names the one below: no header is hashed but the last
+		at[node.Chain[i].Header.Prev()] = i
 	}
-	for i := range node.Chain {
-		at[node.Chain[i].Header.ID()] = i + 1
+	if n := len(node.Chain); n > 0 {
+		at[node.Chain[n-1].Header.ID()] = n
 	}
 	heights := make([]int, len(ids))
 	for i, id := range ids {

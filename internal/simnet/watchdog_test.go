@@ -104,3 +104,41 @@ func TestSlowPeer(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowClock: whose clock is slow is told so when honest peers' headers are refused for it, and is in step again once it
+// is set right; where peers' clocks agree with ours the header is to blame.
+func TestSlowClock(t *testing.T) {
+	r := rules()
+	honest := chain(r, nil, 100, 1)
+	right := time.Unix(int64(honest[99].Header.Time()), 0)
+	for _, c := range []struct {
+		slow, said time.Duration
+		want       string
+	}{
+		{5 * time.Hour, 5 * time.Hour, "by the word of 16 peers, which nothing confirms, it is 5h0m0s slow"},
+		{5 * time.Hour, 0, "the clocks of 16 peers agree with it"},
+		{5 * time.Hour, -time.Hour, "it is 1h0m0s fast"},
+		{time.Hour, time.Hour, ""},
+	} {
+		net := simnet.New(syncer.New(spv.NewTree(r), [16]byte{}), 1, right.Add(-c.slow))
+		for range 3 {
+			net.Join(&simnet.Node{Chain: honest, Manners: simnet.Manners{Ahead: c.said, Redial: 5 * time.Second}})
+		}
+		run(t, net, 1, 2*time.Minute)
+		s := net.Machine.Status()
+		if c.want == "" {
+			if !s.Synced || s.Waiting != "" {
+				t.Errorf("%+v", s)
+			}
+			continue
+		}
+		if s.Synced || !strings.Contains(s.Waiting, "this computer's clock: ") || !strings.Contains(s.Waiting, c.want) || len(net.Banned) > 0 {
+			t.Errorf("waiting for %q, want %q; synced %v, banned %d", s.Waiting, c.want, s.Synced, len(net.Banned))
+		}
+		net.Now = right
+		run(t, net, 1, 2*time.Minute)
+		if s := net.Machine.Status(); !s.Synced || s.Waiting != "" {
+			t.Errorf("%+v once the clock is right", s)
+		}
+	}
+}

@@ -51,9 +51,9 @@ type Chain struct {
 
 	expected int32 // how high the chain is likely to become soon
 
-	writing <-chan error // tells how what was begun ended; nil: nothing is under way
-	failed  error        // how that ended
-	pieces  pieces
+	writer *writer // nil: nothing is under way
+	failed error   // how the last one ended
+	pieces pieces
 }
 
 // mark is a block with the chain's total work up to and including it.
@@ -235,7 +235,11 @@ func (c *Chain) Tree(rules *spv.Rules) (*spv.Tree, error) {
 		}
 		work.Sub(&work, &own)
 	}
-	return spv.NewTreeAt(rules, headers, first, work)
+	tree, err := spv.NewTreeAt(rules, headers, first, work)
+	if err == nil {
+		tree.Rooted = c.base.Height == 0
+	}
+	return tree, err
 }
 
 // Apply makes a change of the best chain durable, proofs included: everything of it or,

@@ -52,37 +52,10 @@ func (p *pieces) hash(ids []spv.Hash) []spv.Hash {
 	return ids
 }
 
-// Begin is Apply that does not wait for the disk, so that the next headers can be judged
-// meanwhile. Whatever is asked of the chain next waits for it, and so does closing the
-// store. It is for who has nothing else to write that must not be there without the
-// headers, as a wallet has. Its error, or that of the one begun before, ends the chain's
-// use: it comes again from every call that can fail.
-func (c *Chain) Begin(change spv.Change) error {
-	if change.Undo > 0 || len(change.Headers) == 0 {
-		return c.Apply(change)
-	}
-	if err := c.Settle(); err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- c.apply(&change) }()
-	c.writing = done
-	return nil
-}
-
-// Settle waits until what was begun is durable.
-func (c *Chain) Settle() error {
-	if c.writing != nil {
-		c.failed = <-c.writing
-		c.writing = nil
-	}
-	return c.failed
-}
-
 // apply makes a change durable.
 func (c *Chain) apply(change *spv.Change) error {
-	if change.Proofs != nil && len(change.Proofs) != len(change.Headers) {
-		return fmt.Errorf("headers of %s: %d proofs for %d headers", c.name, len(change.Proofs), len(change.Headers))
+	if err := c.pairs(change); err != nil {
+		return err
 	}
 	if change.Undo > 0 {
 		if err := c.shrink(change.Undo); err != nil {
@@ -98,50 +71,55 @@ func (c *Chain) apply(change *spv.Change) error {
 	return nil
 }
 
+// pairs makes sure that there is a place for a proof for each header, or for none.
+func (c *Chain) pairs(change *spv.Change) error {
+	if change.Proofs != nil && len(change.Proofs) != len(change.Headers) {
+		return fmt.Errorf("headers of %s: %d proofs for %d headers", c.name, len(change.Proofs), len(change.Headers))
+	}
+	return nil
+}
+
 // grow writes the headers and what is kept of their proofs, makes them durable, and only
 // then names them, together with what also writes. What is not named does no harm: so it
 // checks while it writes.
 func (c *Chain) grow(change *spv.Change, also func(b *bolt.Bucket) error) error {
 	end := growth{tip: c.tip}
+	if err := c.extend(&end, change, c.expected); err != nil {
+		return err
+	}
+	return c.nameTip(&end, also)
+}
+
+// growth is how far headers have been checked and written, and what goes into the database when they are named.
+type growth struct {
+	tip    mark
+	bits   uint32 // of the header before
+	work   uint256.Int
+	marks  []mark
+	proofs []keptProof
+	oldest int32 // height from which on proofs are kept in full
+	proven bool  // there are proofs at all
+}
+
+// extend checks the headers of a change and writes them to the files, with what is kept for
+// ever of their proofs.
+func (c *Chain) extend(end *growth, change *spv.Change, expected int32) error {
 	for from := 0; from < len(change.Headers); from += piece {
 		to := min(from+piece, len(change.Headers))
-		if err := c.growPiece(&end, change, from, to); err != nil {
+		if err := c.extendPiece(end, change, from, to); err != nil {
 			return err
 		}
 	}
 	if change.Proofs != nil {
-		if err := c.parents.Sync(); err != nil {
-			return err
-		}
-	}
-	if err := c.file.Sync(); err != nil {
-		return err
-	}
-	before := c.tip
-	c.tip = end.tip
-	if err := c.commit(func(b *bolt.Bucket) error {
-		err := errors.Join(putMarks(b, end.marks), c.putProofs(b, change))
-		if also != nil {
-			err = errors.Join(err, also(b))
-		}
-		return err
-	}); err != nil {
-		c.tip = before
-		return err
+		end.proven = true
+		end.oldest = max(end.tip.Height, expected) - KeptProofs + 1
+		end.keep(change, c.since)
 	}
 	return nil
 }
 
-// growth is how far a change has been looked at.
-type growth struct {
-	tip   mark
-	marks []mark
-	bits  uint32 // of the header before
-	work  uint256.Int
-}
-
-// growPiece checks some headers of a change and writes them.
-func (c *Chain) growPiece(end *growth, change *spv.Change, from, to int) error {
+// extendPiece does a piece of extend.
+func (c *Chain) extendPiece(end *growth, change *spv.Change, from, to int) error {
 	headers, height := change.Headers[from:to], end.tip.Height+1
 	ids := c.pieces.idsOf(headers)
 	for i := range headers {
@@ -176,6 +154,38 @@ func (g *growth) add(h *spv.Header, id *spv.Hash) error {
 		g.marks = append(g.marks, g.tip)
 	}
 	return nil
+}
+
+// nameTip makes what was written durable and names it in the database, together with what
+// also writes.
+func (c *Chain) nameTip(end *growth, also func(b *bolt.Bucket) error) error {
+	if err := c.syncHeaders(end.proven); err != nil {
+		return err
+	}
+	before := c.tip
+	c.tip = end.tip
+	if err := c.commit(func(b *bolt.Bucket) error {
+		err := errors.Join(putMarks(b, end.marks), putProofs(b, end))
+		if also != nil {
+			err = errors.Join(err, also(b))
+		}
+		return err
+	}); err != nil {
+		c.tip = before
+		return err
+	}
+	return nil
+}
+
+// syncHeaders makes what was written of headers durable, and of their proofs: both at once,
+// because a file system can do that in the time of one.
+func (c *Chain) syncHeaders(proofs bool) error {
+	if !proofs {
+		return c.file.Sync()
+	}
+	other := make(chan error, 1)
+	go func() { other <- c.parents.Sync() }()
+	return errors.Join(c.file.Sync(), <-other)
 }
 
 // write puts at most a piece of headers into the file.

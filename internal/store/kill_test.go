@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,10 +22,11 @@ var errKilled = errors.New("killed")
 // disk is files that live until a number of bytes is written; a sync counts as one. There
 // the write in hand is torn, and nothing works afterwards.
 type disk struct {
-	files map[string]*mortal
-	left  int
-	used  int
-	dead  bool
+	sync.Mutex // headers are written while others are made durable
+	files      map[string]*mortal
+	left       int
+	used       int
+	dead       bool
 }
 
 // mortal is one file of a disk.
@@ -72,6 +75,8 @@ func (d *disk) spend(n int) (int, error) {
 }
 
 func (m *mortal) ReadAt(p []byte, off int64) (int, error) {
+	m.disk.Lock()
+	defer m.disk.Unlock()
 	if m.disk.dead {
 		return 0, errKilled
 	}
@@ -86,6 +91,8 @@ func (m *mortal) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (m *mortal) WriteAt(p []byte, off int64) (int, error) {
+	m.disk.Lock()
+	defer m.disk.Unlock()
 	n, err := m.disk.spend(len(p))
 	if need := int(off) + n; n > 0 && need > len(m.data) {
 		m.data = append(m.data, make([]byte, need-len(m.data))...)
@@ -95,6 +102,8 @@ func (m *mortal) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (m *mortal) Sync() error {
+	m.disk.Lock()
+	defer m.disk.Unlock()
 	if _, err := m.disk.spend(1); err != nil {
 		return err
 	}
@@ -103,6 +112,8 @@ func (m *mortal) Sync() error {
 }
 
 func (m *mortal) Truncate(size int64) error {
+	m.disk.Lock()
+	defer m.disk.Unlock()
 	if m.disk.dead {
 		return errKilled
 	}
@@ -147,7 +158,7 @@ func everyByte(t *testing.T, steps []func(c *Chain) error, look func(t *testing.
 		for _, power := range []bool{false, true} {
 			place = fmt.Sprintf("after %d of %d bytes, power failure %v", left, total, power)
 			d, db, err := run(left)
-			if (err == nil) != (left == total) {
+			if (err != nil) != d.dead {
 				t.Fatal(err)
 			}
 			after := d.after(power)
@@ -183,23 +194,24 @@ func TestKilledAtEveryByte(t *testing.T) {
 	})
 }
 
-// TestKilledWhileWriting does the same for changes that are begun and not waited for: at
-// most the last is lost.
+// TestKilledWhileWriting does the same for changes that are begun and not waited for: those
+// that were not settled may be lost, the last first.
 func TestKilledWhileWriting(t *testing.T) {
 	a := link(genesis, 8, 1)
 	b := link(a[5], 4, 2)
-	changes := []spv.Change{{Headers: a[:3]}, {Headers: a[3:5]}, {Headers: a[5:]}, {Undo: 2, Headers: b}}
-	var steps []func(c *Chain) error
-	for _, change := range changes {
-		steps = append(steps, func(c *Chain) error { return c.Begin(change) })
+	begin := func(change spv.Change) func(c *Chain) error {
+		return func(c *Chain) error { return c.Begin(change) }
 	}
+	steps := []func(c *Chain) error{begin(spv.Change{Headers: a[:3]}), begin(spv.Change{Headers: a[3:5]}), (*Chain).Settle,
+		begin(spv.Change{Headers: a[5:]}), begin(spv.Change{Undo: 2, Headers: b})}
+	states := []spv.Header{genesis, a[2], a[4], a[7], b[3]}
+	least, most := []int{0, 0, 0, 2, 2, 4}, []int{1, 2, 2, 3, 4, 4} // by steps that were said to be done
 	final := append(a[:6:6], b...)
 	everyByte(t, steps, func(t *testing.T, c *Chain, done int) {
 		tip, _ := c.Tip()
-		states := []spv.Header{genesis, a[2], a[4], a[7], b[3]}
-		possible := states[max(done-1, 0):min(done+2, len(states))]
-		if done == 3 {
-			possible = append(possible[:3:3], a[5]) // the undoing is a step of its own
+		possible := slices.Clone(states[least[done] : most[done]+1])
+		if done == 4 {
+			possible = append(possible, a[5]) // the undoing is a step of its own
 		}
 		if !slices.ContainsFunc(possible, func(h spv.Header) bool { return h.ID() == tip.Hash }) {
 			t.Fatalf("tip %s after %d steps", tip, done)
@@ -207,6 +219,56 @@ func TestKilledWhileWriting(t *testing.T) {
 		finish(t, c, final)
 		holds(t, c, final)
 	})
+}
+
+// TestBeginTogether: what is begun while the disk is busy is made durable together, in order, with all that belongs to it.
+func TestBeginTogether(t *testing.T) {
+	const runs, run = 40, 200
+	a := link(genesis, runs*run, 1)
+	d, db := newDisk(1<<30), memoryless(t)()
+	busy := &busyFile{free: make(chan struct{})}
+	c, _, err := openChain("test", db, func(name string) (file, error) {
+		f, err := d.create(name)
+		if strings.HasSuffix(name, ".headers") {
+			busy.file = f
+			return busy, err
+		}
+		return f, err
+	}, genesis, 0, one)
+	check(t, err)
+	before := busy.syncs.Load()
+	busy.slow.Store(true)
+	for i := range runs {
+		check(t, c.Begin(spv.Change{Headers: a[i*run : (i+1)*run]}))
+	}
+	close(busy.free)
+	check(t, c.Settle())
+	if syncs := busy.syncs.Load() - before; syncs < 2 || syncs > 3 {
+		t.Errorf("%d syncs, want one for the first and one for all others, or two", syncs)
+	}
+	holds(t, c, a)
+	again, cut, err := openChain("test", db, d.after(true).create, genesis, 0, one)
+	if err != nil || cut != 0 {
+		t.Fatal(cut, err)
+	}
+	holds(t, again, a)
+	check(t, db.Close())
+}
+
+// busyFile is a file whose syncs wait once it is slow.
+type busyFile struct {
+	file
+	slow  atomic.Bool
+	free  chan struct{}
+	syncs atomic.Int32
+}
+
+func (f *busyFile) Sync() error {
+	f.syncs.Add(1)
+	if f.slow.Load() {
+		<-f.free
+	}
+	return f.file.Sync()
 }
 
 // TestBegin: whatever is asked next sees what was begun, and hears of it if that failed.

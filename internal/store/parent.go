@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -138,11 +139,9 @@ func (c *Chain) KeepProofs(since uint32) {
 }
 
 // ExpectHeight tells how high the chain is likely to become soon: proofs that would be
-// deleted on the way there are not written. Zero, as at first, expects nothing.
-func (c *Chain) ExpectHeight(height int32) {
-	_ = c.Settle() // it may be reading this
-	c.expected = height
-}
+// deleted on the way there are not written. Zero, as at first, expects nothing. It counts
+// for what is not being written yet.
+func (c *Chain) ExpectHeight(height int32) { c.expected = height }
 
 // Proof returns the full proof of the header at a height; nil if it has none, or it is not
 // among the newest KeptProofs, or was too large to be kept.
@@ -170,30 +169,45 @@ func (c *Chain) Proof(height int32) (*spv.AuxPoW, error) {
 	return aux, nil
 }
 
-// putProofs writes the full proofs of a change whose headers end at the tip, and deletes
-// those that are no longer among the newest.
-func (c *Chain) putProofs(b *bolt.Bucket, change *spv.Change) error {
-	if change.Proofs == nil {
+// keptProof is a proof in full, serialised.
+type keptProof struct {
+	height int32
+	raw    []byte
+}
+
+// keep adds the proofs of a change that ends at the tip to those that are written in full
+// when it is named. Those that have become too old for that, it drops.
+func (g *growth) keep(change *spv.Change, since uint32) {
+	g.proofs = slices.DeleteFunc(g.proofs, func(p keptProof) bool { return p.height < g.oldest })
+	first := g.tip.Height - int32(len(change.Proofs)) + 1
+	for i := max(0, int(g.oldest-first)); i < len(change.Proofs); i++ {
+		if change.Proofs[i] == nil || change.Headers[i].Time() < since {
+			continue
+		}
+		if raw := change.Proofs[i].Append(nil); len(raw) <= maxKeptProof {
+			g.proofs = append(g.proofs, keptProof{first + int32(i), raw})
+		}
+	}
+}
+
+// putProofs writes the full proofs that are kept, and deletes those that are no longer
+// among the newest.
+func putProofs(b *bolt.Bucket, g *growth) error {
+	if !g.proven {
 		return nil
 	}
 	proofs, err := b.CreateBucketIfNotExists(proofsBucket)
 	if err != nil {
 		return err
 	}
-	oldest := max(c.tip.Height, c.expected) - KeptProofs + 1
-	for i, aux := range change.Proofs {
-		height := c.tip.Height - int32(len(change.Proofs)-1-i)
-		if aux == nil || height < oldest || change.Headers[i].Time() < c.since {
-			continue
-		}
-		if raw := aux.Append(nil); len(raw) <= maxKeptProof {
-			if err := proofs.Put(heightKey(height), raw); err != nil {
-				return err
-			}
+	proofs.FillPercent = 1 // heights only grow
+	for _, p := range g.proofs {
+		if err := proofs.Put(heightKey(p.height), p.raw); err != nil {
+			return err
 		}
 	}
 	cur := proofs.Cursor()
-	for k, _ := cur.First(); k != nil && heightOf(k) < oldest; k, _ = cur.First() {
+	for k, _ := cur.First(); k != nil && heightOf(k) < g.oldest; k, _ = cur.First() {
 		if err := cur.Delete(); err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/layeredpow/lamina/internal/store/boltfile"
 )
 
 const (
@@ -75,18 +76,19 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &OpenError{Dir: dir, Err: err, Hint: "choose a folder that you may write to"}
 	}
-	raw, err := openDatabase(filepath.Join(dir, databaseName), bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
-	db := &database{raw}
-	if errors.Is(err, berrors.ErrTimeout) {
+	file, err := boltfile.Open(filepath.Join(dir, databaseName), damagedHint,
+		bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, boltfile.ErrInUse) {
 		return nil, &OpenError{Dir: dir, Err: inUse(dir), Hint: "use the running program, or stop it first"}
 	}
-	if damage := (*OpenError)(nil); errors.As(err, &damage) {
+	if damage := (*OpenError)(nil); errors.As(named(err), &damage) {
 		return nil, damage
 	}
 	if err != nil {
-		return nil, &OpenError{Dir: dir, Err: fmt.Errorf("%s: %w", databaseName, err), Hint: damagedHint}
+		return nil, &OpenError{Dir: dir, Err: fmt.Errorf("%s: %w", databaseName, err), Hint: "choose a folder that you may write to"}
 	}
-	if err := migrate(raw); err != nil {
+	db := &database{file.DB}
+	if err := migrate(file.DB); err != nil {
 		if damage := (*OpenError)(nil); errors.As(err, &damage) {
 			return nil, errors.Join(damage, db.Close())
 		}

@@ -6,6 +6,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/layeredpow/lamina/internal/store/boltfile"
 	"github.com/layeredpow/lamina/wallet"
 )
 
@@ -41,7 +42,12 @@ func (w *Wallet) Load(f func(key, value []byte) error) error {
 		if b == nil {
 			return nil
 		}
-		return b.ForEach(func(k, v []byte) error { return f(bytes.Clone(k), append([]byte{}, v...)) })
+		return b.ForEach(func(k, v []byte) error {
+			if len(k) > bolt.MaxKeySize || len(v) > maxRecord { // Write writes none such, and a copy might be of gigabytes
+				return &boltfile.Damage{Path: w.db.Path(), Reason: fmt.Errorf("wallet %s: record of %d+%d bytes", w.name, len(k), len(v))}
+			}
+			return f(bytes.Clone(k), append([]byte{}, v...))
+		})
 	})
 }
 

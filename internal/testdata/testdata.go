@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -45,9 +46,15 @@ func Root(t testing.TB) string {
 	}
 }
 
-// Read returns the content of the file name below data/, decompressed if the name ends in .bz2.
+// plain holds what was decompressed, by name: that costs a hundred times what reading does, and many tests read the same file.
+var plain sync.Map
+
+// Read returns the content of the file name below data/, decompressed if the name ends in .bz2. It is the caller's to change.
 func Read(t testing.TB, name string) []byte {
 	t.Helper()
+	if b, found := plain.Load(name); found {
+		return bytes.Clone(b.([]byte))
+	}
 	raw, err := os.ReadFile(Path(t, name))
 	if err != nil {
 		t.Fatal(err)
@@ -55,11 +62,12 @@ func Read(t testing.TB, name string) []byte {
 	if !strings.HasSuffix(name, ".bz2") {
 		return raw
 	}
-	plain, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(raw)))
+	b, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(raw)))
 	if err != nil {
 		t.Fatalf("test data %s: %v", name, err)
 	}
-	return plain
+	plain.Store(name, b)
+	return bytes.Clone(b)
 }
 
 // Hex returns the bytes that the file name spells in hex; white space around the digits is dropped.

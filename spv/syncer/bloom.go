@@ -34,7 +34,7 @@ const (
 // are asked for each block, and who left out a payment that the other told of is found out
 // by the block; one that comes later is asked for all blocks about which only one has
 // spoken. A payment that all of them leave out is not seen before there are filters: those
-// are matched for the same blocks, before they take over.
+// are matched for the same blocks, before they take over, be it after a restart (Hearsay).
 //
 // Each peer goes through the blocks in order from the first that is not looked through
 // on. It adds the outputs that match to its filter by itself, so that their spends match.
@@ -114,6 +114,21 @@ func (m *Machine) useBloom(use bool) {
 		s.bloom.told = nil
 	}
 	s.blooming, m.again = use, true
+}
+
+// hearsay has it made durable from where on blocks are passed by the word of Bloom peers
+// alone, before any is, and that none is any more once filters were matched for all of them.
+func (m *Machine) hearsay() {
+	s := m.scan
+	switch next := s.done.Height + 1; {
+	case s.blooming && (s.Hearsay == 0 || next < s.Hearsay):
+		s.Hearsay = next
+	case !s.blooming && s.Hearsay > 0 && s.matched >= s.done.Height && s.matched >= s.Hearsay-1 && len(s.rescans) == 0:
+		s.Hearsay = 0
+	default:
+		return
+	}
+	m.emit(Hearsay{From: s.Hearsay})
 }
 
 // widen takes back what was matched before the scan had new scripts or coins.

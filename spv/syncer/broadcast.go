@@ -63,13 +63,14 @@ func (m *Machine) announce(txs []*wire.MsgTx) {
 // reannounce announces what nobody has been told of yet and, if due is set, what is due.
 func (m *Machine) reannounce(due bool) {
 	for _, p := range m.broadcast.parcels {
-		if len(m.peers) == 0 || !(len(p.sent) == 0 || (due && m.now.After(p.next))) {
+		block := time.Duration(m.tree.Rules().EraAt(m.tree.Tip().Height).Spacing) * time.Second
+		late := m.now.After(p.next) || p.next.Sub(m.now) > mostRepeat*block // the clock was put back since
+		if len(m.peers) == 0 || !(len(p.sent) == 0 || due && late) {
 			continue
 		}
 		for _, to := range m.some((len(m.peers) + 1) / 2) {
 			m.offer(p, to)
 		}
-		block := time.Duration(m.tree.Rules().EraAt(m.tree.Tip().Height).Spacing) * time.Second
 		p.next = m.now.Add(leastRepeat*block + time.Duration(m.draw(uint64((mostRepeat-leastRepeat)*block))))
 	}
 }

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"time"
+
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
@@ -31,10 +33,11 @@ type (
 		Version  uint32 // protocol version, by its own word as all up to Wants
 		Agent    string // user agent: foreign text
 		Services wire.ServiceFlag
-		Height   int32 // of its best block
-		Wants    bool  // it wants transactions announced (BIP37's relay flag)
-		Relay    bool  // we let it announce transactions to us
-		WTxID    bool  // both sides said wtxidrelay (BIP339)
+		Height   int32     // of its best block
+		Clock    time.Time // what its clock showed when it connected; zero: it has not told
+		Wants    bool      // it wants transactions announced (BIP37's relay flag)
+		Relay    bool      // we let it announce transactions to us
+		WTxID    bool      // both sides said wtxidrelay (BIP339)
 	}
 	// Drained says that all messages to a peer have left, after many bytes had waited: a
 	// peer that asks for much is best given it piece by piece.
@@ -100,6 +103,10 @@ type (
 	// block is looked through whole, whatever its filter says. It ends with the block, when
 	// that is undone, and with CutFilters from below it; Scan.Doubts brings it back.
 	Doubt struct{ Height int32 }
+	// Hearsay makes durable from which height on blocks are taken as looked through by the
+	// word of Bloom peers alone, who may have hidden what they hold; 0: none any more. It
+	// comes before the first Scanned that rests on it; Scan.Hearsay brings it back.
+	Hearsay struct{ From int32 }
 	// Found brings a block of the best chain, whose body is verified, with those of its
 	// transactions, in block order, that pay to a watched script, spend a watched coin
 	// or are being broadcast. Found blocks come in height order, one a Step; a block comes again
@@ -167,6 +174,7 @@ func (Store) output()        {}
 func (StoreFilters) output() {}
 func (CutFilters) output()   {}
 func (Doubt) output()        {}
+func (Hearsay) output()      {}
 func (Found) output()        {}
 func (Scanned) output()      {}
 func (Seen) output()         {}

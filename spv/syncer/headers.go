@@ -124,6 +124,11 @@ func (p *peer) unawaited(run []spv.Sealed) bool {
 // to make, on top of an old block as well as of genesis.
 func (m *Machine) leastWork() uint256.Int {
 	least := m.tree.Rules().MinimumWork
+	for _, p := range m.peers {
+		if p.replaces.Gt(&least) {
+			least = p.replaces
+		}
+	}
 	if b, ok := m.tree.Block(m.tree.Tip().Height - spare); ok {
 		if work, _ := m.tree.WorkAt(b.Hash); work.Gt(&least) {
 			return work
@@ -139,9 +144,10 @@ func (m *Machine) poor(run []spv.Sealed) bool {
 	if len(run) == 0 {
 		return false
 	}
-	work, ok := m.tree.WorkAt(run[0].Header.Prev())
+	prev := run[0].Header.Prev()
+	work, ok := m.tree.WorkAt(prev)
 	if !ok {
-		return false // leads nowhere: for connect to say
+		return m.tree.Rooted && prev == m.tree.Rules().Genesis.ID() // else it leads nowhere: for connect to say
 	}
 	least := m.leastWork()
 	for i := range run {
@@ -204,15 +210,34 @@ func (m *Machine) judge() {
 	}
 }
 
+// beginPresync has a peer show the work of its branch, which builds on a block. It is false if
+// the run in hand is not the first of that: the peer is asked for it, if there is any.
+func (m *Machine) beginPresync(p *peer, on spv.Hash) bool {
+	start, ok := m.tree.Upto(on)
+	if !ok {
+		return false
+	}
+	least := m.leastWork()
+	if m.deep(start.Tip()) {
+		least = m.moreWork(least)
+	}
+	if from := start.Base(); from > 0 && start.Tip().Height-from < m.tree.Rules().Lookback() {
+		// Too near the window's edge for the rules to judge what comes next: the branch is judged from genesis on.
+		start, _ = m.tree.Upto(m.tree.Rules().Genesis.ID())
+		p.presync = spv.NewPresync(start, least, m.salt, m.unix())
+		m.ask(p)
+		return false
+	}
+	p.presync = spv.NewPresync(start, least, m.salt, m.unix())
+	return true
+}
+
 // feed gives a run to the peer's presync and connects what that releases.
 func (m *Machine) feed(p *peer, run []spv.Sealed) {
-	if p.presync == nil {
-		start, ok := m.tree.Upto(run[0].Header.Prev())
-		if !ok {
-			return
-		}
-		p.presync = spv.NewPresync(start, m.leastWork(), m.salt, m.unix())
+	if p.presync == nil && !m.beginPresync(p, run[0].Header.Prev()) {
+		return
 	}
+	shown := p.presync.Releasing()
 	released, err := p.presync.Feed(run, len(run) == 0, m.unix())
 	switch {
 	case errors.Is(err, spv.ErrNotEnoughWork):
@@ -222,12 +247,16 @@ func (m *Machine) feed(p *peer, run []spv.Sealed) {
 		m.wait(p, run, err)
 		return
 	case err != nil:
+		m.clock.early(run, err, m.now)
 		var bad *spv.HeaderError // else it did not tell the same twice: its best chain may have moved meanwhile
 		m.drop(p, err, errors.As(err, &bad) && bad.Permanent())
 		return
 	}
+	if !shown && p.presync.Releasing() && m.deep(p.presync.Start()) && !m.replace(p) {
+		return
+	}
 	if p.presync.Done() {
-		p.presync = nil
+		p.presync, p.replaces = nil, uint256.Int{}
 	}
 	if len(released) > 0 && !m.add(p, released) {
 		return
@@ -328,6 +357,7 @@ func (m *Machine) add(p *peer, run []spv.Sealed) bool {
 			m.ask(p)
 		}
 	default:
+		m.clock.early(run, err, m.now)
 		m.drop(p, err, dishonest(err))
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
+	"github.com/holiman/uint256"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
@@ -37,10 +38,13 @@ type peer struct {
 	shown   bool      // an answer since then held headers
 	probed  bool      // it was asked since then whether it has our tip
 	presync *spv.Presync
-	pending bool       // its headers wait for the parent chain
-	lacks   []spv.Hash // blocks of that, of which some are not known
-	lacking time.Time  // when they were told of
-	pace    pace       // in headers, while it is asked
+	// replaces is the work that its branch has shown, while that takes the place of one which it
+	// leaves deeper than the rules follow; else 0.
+	replaces uint256.Int
+	pending  bool       // its headers wait for the parent chain
+	lacks    []spv.Hash // blocks of that, of which some are not known
+	lacking  time.Time  // when they were told of
+	pace     pace       // in headers, while it is asked
 
 	word word // what it says of filters
 }
@@ -52,6 +56,7 @@ func (m *Machine) connected(in Connected) {
 	p := &peer{id: in.Peer, height: in.Height, serves: in.Services, wtxid: in.WTxID, relays: in.Relay, fee: -1}
 	p.word.reset()
 	m.peers = append(m.peers, p)
+	m.clock.met(in.Clock, m.now)
 	m.emit(Send{Peer: p.id, Message: &wire.MsgSendHeaders{}})
 	if m.source() == nil {
 		m.ask(p)

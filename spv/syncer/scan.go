@@ -60,8 +60,12 @@ type rescan struct {
 }
 
 func newScan(s Scan, filtersTo int32) *scan {
+	matched := filtersTo
+	if s.Hearsay > 0 { // stored or not, filters have not been matched for what comes then
+		matched = max(s.From-1, min(matched, s.Hearsay-1))
+	}
 	return &scan{Scan: s, scripts: map[string]struct{}{}, coins: map[wire.OutPoint]struct{}{}, matcher: filter.NewMatcher(nil),
-		matched: filtersTo, done: spv.Block{Height: max(s.From-1, filtersTo)}, told: -1, whole: s.Source == OnlyBlocks}
+		matched: matched, done: spv.Block{Height: max(s.From-1, filtersTo)}, told: -1, whole: s.Source == OnlyBlocks}
 }
 
 func (s *scan) begin(filtersAt int32) { s.readable, s.paused = filtersAt, false }
@@ -209,6 +213,9 @@ func (m *Machine) match() {
 			s.hit(height)
 		case hit && s.bloom != nil: // peers may have left out what it holds
 			m.bloomMatch(height)
+		case hit && s.Hearsay > 0 && height >= s.Hearsay: // as they may have before a restart
+			s.hit(height)
+			m.move(height - 1)
 		}
 		if i < 0 {
 			s.matched = height

@@ -144,6 +144,12 @@ func (m *Machine) Status() Status {
 		s.Waiting = m.awaited()
 	}
 	s.Synced = s.Stage == Following
+	if early := m.clock.text(m.now, m.tree.Rules().MaxFuture); early != "" && !s.Synced {
+		s.Waiting = early
+	}
+	if parked := m.parkedText(); parked != "" {
+		s.Synced, s.Waiting = false, parked
+	}
 	return s
 }
 
@@ -174,10 +180,15 @@ func (m *Machine) scanStatus(s *Status) {
 		s.Stage = FilterHeaders
 	case s.Filters.Done < s.Filters.Total:
 		s.Stage = Filters
-	case s.Scanned.Done < s.Scanned.Total || len(m.scan.rescans) > 0 || m.scan.offered > 0:
+	case s.Scanned.Done < s.Scanned.Total || len(m.scan.rescans) > 0 || m.scan.offered > 0 || m.scan.unmatched():
 		s.Stage = Blocks
 	}
 	s.Waiting = m.waitsFor(s)
+}
+
+// unmatched tells that blocks were looked through whose filters are there and have yet to be matched.
+func (s *scan) unmatched() bool {
+	return !s.whole && !s.blooming && s.matched < s.done.Height
 }
 
 // waitsFor tells in words why the wallet's part does not go on, empty if it does.

@@ -55,6 +55,7 @@ type Scan struct {
 	Filters FilterStore // what is there already; required
 	Headers HeaderStore // for heights below the tree's window; required
 	Doubts  []int32     // what Doubt has made durable
+	Hearsay int32       // what Hearsay has made durable
 	Relay   bool        // look at unconfirmed transactions, too
 	// Bloom allows Bloom filters (BIP37) on the ladder, below compact filters and above
 	// whole blocks: the user has agreed that peers learn the wallet's addresses.
@@ -80,6 +81,8 @@ type Machine struct {
 	draws    uint64
 	ids      idCache
 	sought   []spv.Hash // headers that Seek asked for, oldest first
+	parked   parked
+	clock    clock
 	unstored spv.Change // what the tree has and the driver has not yet been told to store
 
 	scan      *scan // nil: headers only
@@ -173,6 +176,7 @@ func (m *Machine) work() {
 	m.compare()
 	m.settleDispute()
 	m.finishBatches()
+	m.hearsay()
 	m.match()
 	m.deliver()
 	m.askClaims()

@@ -431,3 +431,16 @@ func TestASwapThatIsOverWantsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestOverdueWithdrawal: what the settlers let pass is said, in place of a time that nobody knows.
+func TestOverdueWithdrawal(t *testing.T) {
+	w := app.Withdrawal{Layer: "native", L1: "dev", Phase: "released", Amount: 5, Expected: 60}
+	title := func(chain string) string { return chain }
+	if j := New(nil).Withdrawal(&w, tst, title); !strings.Contains(j.State, "next batch") || !strings.Contains(j.State, "About 60 s more") {
+		t.Error(j.State)
+	}
+	w.Expected, w.Overdue = 0, 7
+	if j := New(nil).Withdrawal(&w, tst, title); !strings.Contains(j.State, "did not pay it: 7.") || strings.Contains(j.State, "About") {
+		t.Error(j.State)
+	}
+}

@@ -94,8 +94,13 @@ func (x *Texts) Payment(t *app.Transaction) []Row {
 		s.Rows = append(s.Rows, Row{Label: x.t("Block id"), Value: t.Block.Hash.String(), Mono: true})
 	} else {
 		s.add(x.t("Announced by"), x.t("{{.N}} peers that did not have it from us", words{"N": number(t.Seen)}))
+		if t.Private {
+			s.add(x.t("Announced"), x.t("privately: one stranger at a time is told"))
+		}
 		if t.Told > 0 {
 			s.add(x.t("Told to"), x.t("{{.N}} peers, of whom {{.Took}} fetched it", words{"N": number(t.Told), "Took": number(t.Took)}))
+		} else if t.Private {
+			s.add(x.t("Told to"), x.t("nobody yet"))
 		}
 	}
 	if t.Fee != nil {

@@ -33,8 +33,11 @@ func (x *Texts) Deposit(d *app.Deposit, l1, layer app.Unit, title Titles) Journe
 		j.Stations = []string{x.t("Sent"), x.t("Buried"), x.t("Claimable"), x.t("Claimed")}
 	}
 	x.depositPhase(&j, d, title)
+	if d.Why != "" && d.Phase != "unclaimable" && !j.Over {
+		j.Next = x.t("It needs you: {{.Why}}", words{"Why": cut(d.Why, maxWhy)})
+	}
 	if d.Trouble != "" {
-		j.Next = x.t("Last trouble: {{.Why}}", words{"Why": cut(d.Trouble, maxWhy)})
+		j.Next = strings.TrimSpace(j.Next + "\n" + x.t("Last trouble: {{.Why}}", words{"Why": cut(d.Trouble, maxWhy)}))
 	}
 	var s Section
 	s.hex(x.t("Paid to"), d.Address)
@@ -108,6 +111,10 @@ func (x *Texts) Withdrawal(w *app.Withdrawal, l1 app.Unit, title Titles) Journey
 		j.At, j.State = 1, x.t("Sealed, not often or deep enough yet.")
 	case "released":
 		j.At, j.State = 1, x.t("Released: the settlers' next batch is to pay it.")
+		if w.Overdue > 0 {
+			j.State = x.t("Overdue. Batches that were due and did not pay it: {{.Count}}. The settlers may have stopped, or the payout costs more than it may.",
+				words{"Count": number(w.Overdue)})
+		}
 	case "batched":
 		j.At, j.State = 2, x.t("Its batch is signed, in no block of {{.Chain}} yet.", chain)
 	case "paid":

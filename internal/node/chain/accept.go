@@ -78,6 +78,7 @@ func (c *Chain) Accept(raw []byte, now uint32) (Result, error) {
 	defer c.mu.Unlock()
 	start := c.tip()
 	result, err := c.accept(raw, now)
+	err = errors.Join(err, c.keepProofs())
 	result.Moved = c.moved(start)
 	for _, r := range result.Refused {
 		if err == nil && r.Block == result.Block {
@@ -238,15 +239,7 @@ func (c *Chain) ParentMoved(now uint32) (Moved, error) {
 			errs = append(errs, err)
 		}
 	}
-	late := c.late
-	c.late = nil
-	for i := range late {
-		var bad *spv.HeaderError // nobody's fault any more
-		if err := c.reseal(c.byID[late[i].Header.ID()], &late[i], now); err != nil && !errors.As(err, &bad) {
-			errs = append(errs, err)
-		}
-	}
-	errs = append(errs, c.activate())
+	errs = append(errs, c.resealLate(now), c.keepProofs(), c.activate())
 	return c.moved(start), errors.Join(errs...)
 }
 

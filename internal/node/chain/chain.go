@@ -9,9 +9,9 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/layeredpow/lamina/internal/node/consensus"
+	"github.com/layeredpow/lamina/internal/store/boltfile"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/merkle"
@@ -59,7 +59,17 @@ const (
 )
 
 // ErrInUse: another process has the chain's folder open.
-var ErrInUse = errors.New("already open in another process")
+var ErrInUse = boltfile.ErrInUse
+
+// Damage says that a database of a node, a chain's or a settler's journal, is damaged, and what to do.
+type Damage = boltfile.Damage
+
+// errRecords: the database can be read, but not everything in it can be what was written.
+var errRecords = errors.New("records")
+
+// damagedHint is what an operator can do about a damaged database: the block files hold what it is made of.
+const damagedHint = "stop the node and move " + databaseName + " away: it is made again from the block files, and what they " +
+	"do not hold is fetched again from peers"
 
 // Chain is the state of one chain. One goroutine calls the methods that change it
 // (Accept, AcceptHeaders, ParentMoved, Agree, Shun, Readmit, Flush, Close), all others may be called
@@ -99,15 +109,16 @@ func Open(dir string, params *chains.Params, parent ParentSource, options Option
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fail(err)
 	}
-	db, err := bolt.Open(filepath.Join(dir, databaseName), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, berrors.ErrTimeout) {
-		err = ErrInUse
-	}
+	path := filepath.Join(dir, databaseName)
+	db, err := boltfile.Open(path, damagedHint, bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return fail(err)
 	}
 	c, err := open(db, diskFolder(dir), params, parent, options)
 	if err != nil {
+		if damage := (*Damage)(nil); errors.Is(err, errRecords) && !errors.As(err, &damage) {
+			err = &Damage{Path: path, Reason: err, Hint: damagedHint}
+		}
 		return fail(errors.Join(err, db.Close()))
 	}
 	return c, nil
@@ -135,7 +146,7 @@ func open(db database, dir folder, params *chains.Params, parent ParentSource, o
 	}
 	at, err := c.load()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errRecords, err)
 	}
 	if c.blocks, err = openBlocks(dir, fileLimit, uint32(consensus.MaxBlock(params)), at.files); err != nil {
 		return nil, err

@@ -1,10 +1,8 @@
 package chain
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/layeredpow/lamina/spv"
 )
@@ -36,9 +34,9 @@ func (c *Chain) AcceptHeaders(run []spv.Sealed, now uint32) (int, error) {
 	if fresh > 0 {
 		// A block above them may be written before theirs are, and can be read back from
 		// its file only onto a header that is known.
-		err = errors.Join(err, c.flush())
+		return fresh, errors.Join(err, c.flush())
 	}
-	return fresh, err
+	return fresh, errors.Join(err, c.keepProofs())
 }
 
 // judge applies every header rule, that of the proof included, and returns the height.
@@ -98,65 +96,4 @@ func (c *Chain) add(e *entry) {
 	if !e.has(invalid) && !e.barred && (c.best == nil || e.work.Gt(&c.best.work)) {
 		c.best = e
 	}
-}
-
-// keptSeals is how many seals are kept for others to fetch, and how many that cannot be judged yet.
-const keptSeals = 100
-
-// reseal lets a second proof for a block that is held take the place of the stored one, if
-// it makes the block a seal and the stored one does not (protocol.md 3.2). One whose L1 block
-// is not on the best chain, or whose own is not held, may be so later: it is tried again when the L1 has moved.
-func (c *Chain) reseal(e *entry, s *spv.Sealed, now uint32) error {
-	if c.params.Layer == nil || e.height == 0 || s.Aux == nil {
-		return nil
-	}
-	if !c.mayBlock(&s.Aux.Parent) {
-		return nil
-	}
-	if !e.has(held) || !c.seals(s.Aux) {
-		if !slices.ContainsFunc(c.late, func(l spv.Sealed) bool { return l.Aux.Parent == s.Aux.Parent }) {
-			c.late = append(c.late[max(0, len(c.late)+1-keptSeals):], *s)
-		}
-		return nil
-	}
-	stored, err := c.sealedOf(e)
-	if err != nil {
-		return err
-	}
-	if bytes.Equal(stored.Aux.Append(nil), s.Aux.Append(nil)) || c.seals(stored.Aux) {
-		return nil
-	}
-	if _, err := c.judge(s, now); err != nil {
-		return err
-	}
-	if err := c.checkDepth(s.Aux, e.anchor); err != nil {
-		return &spv.HeaderError{Block: e.block(), Err: err}
-	}
-	e.state |= resealed
-	c.dirt.entries[e] = struct{}{}
-	c.dirt.proofs[e.id] = s.Aux.Append(nil)
-	c.fresh = append(c.fresh[max(0, len(c.fresh)+1-keptSeals):], *s)
-	return nil
-}
-
-// Resealed returns the headers whose stored proofs gave way to seals since it was last
-// called, the newest 100 of them: other nodes may have the old proofs, and would count
-// other seals.
-func (c *Chain) Resealed() []spv.Sealed {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	fresh := c.fresh
-	c.fresh = nil
-	return fresh
-}
-
-// mayBlock tells whether a header has the work that an L1 block of its bits needs.
-func (c *Chain) mayBlock(h *spv.Header) bool {
-	hash := c.params.Work.Sum((*[spv.HeaderSize]byte)(h))
-	target, ok := spv.ParseTarget(h.Bits())
-	return ok && spv.Meets(&hash, &target)
-}
-
-func (c *Chain) seals(aux *spv.AuxPoW) bool {
-	return spv.IsSeal(&aux.Parent, c.params.Work.Sum((*[spv.HeaderSize]byte)(&aux.Parent)), c.parent)
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/internal/node/consensus"
-	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
 )
 
@@ -67,20 +66,4 @@ func (c *Chain) burnsOf(e *entry) ([]peg.Unpaid, error) {
 		}
 	}
 	return list, nil
-}
-
-// Seal returns the block of the best L1 chain that seals the best chain's block at a
-// height (protocol.md 3.2); false where its proof's parent is none, and on an L1.
-func (c *Chain) Seal(height int32) (spv.Block, bool, error) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.params.Layer == nil || height <= 0 || int(height) >= len(c.active) {
-		return spv.Block{}, false, nil
-	}
-	s, err := c.sealedOf(c.active[height])
-	if err != nil || !c.seals(s.Aux) {
-		return spv.Block{}, false, err
-	}
-	b, ok := c.parent.Lookup(s.Aux.Parent.ID())
-	return b, ok, nil
 }

@@ -49,13 +49,17 @@ func (m *Machine) next() {
 	}
 }
 
-// ask asks a peer for what follows our best header, or its presync's.
+// ask asks a peer for what follows our best header, or its presync's. Of a layer's newest headers that we have it asks for
+// the proofs, too, the first time.
 func (m *Machine) ask(p *peer) {
 	if p.presync != nil {
 		m.askAfter(p, []spv.Hash{p.presync.Next()})
 		return
 	}
-	_, locator := m.chain.BestHeader()
+	best, locator := m.chain.BestHeader()
+	if m.params.Layer != nil && p.heard.IsZero() {
+		locator = m.lowered(best, locator)
+	}
 	m.askAfter(p, locator)
 }
 

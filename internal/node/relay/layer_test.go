@@ -67,6 +67,12 @@ func (n *network) mineVote(h *layered, vote uint16) {
 
 // proof mines a proof for a layer block over an L1 block.
 func proof(n *network, l1 *chain.Chain, id spv.Hash, tip spv.Block, top spv.Header) *spv.AuxPoW {
+	aux, _ := proofAndBlock(n, l1, id, tip, top.Time()+10)
+	return aux
+}
+
+// proofAndBlock mines a proof with a time, and returns with it the L1 block that it is of.
+func proofAndBlock(n *network, l1 *chain.Chain, id spv.Hash, tip spv.Block, at uint32) (*spv.AuxPoW, []byte) {
 	script := append(consensus.CoinbaseHeight(tip.Height+1), 0xfa, 0xbe, 'm', 'm')
 	for i := range id {
 		script = append(script, id[31-i])
@@ -84,13 +90,13 @@ func proof(n *network, l1 *chain.Chain, id spv.Hash, tip spv.Block, top spv.Head
 	binary.LittleEndian.PutUint32(h[0:], 4)
 	copy(h[4:], tip.Hash[:])
 	copy(h[36:], root[:])
-	binary.LittleEndian.PutUint32(h[68:], top.Time()+10)
-	binary.LittleEndian.PutUint32(h[72:], l1.NextBits(top.Time()+10))
+	binary.LittleEndian.PutUint32(h[68:], at)
+	binary.LittleEndian.PutUint32(h[72:], l1.NextBits(at))
 	target, _ := spv.ParseTarget(h.Bits())
 	for id := h.ID(); !spv.Meets(&id, &target); id = h.ID() {
 		binary.LittleEndian.PutUint32(h[76:], binary.LittleEndian.Uint32(h[76:])+1)
 	}
-	return &spv.AuxPoW{Coinbase: parsed, Parent: h}
+	return &spv.AuxPoW{Coinbase: parsed, Parent: h}, append(append(h[:len(h):len(h)], 1), raw.Bytes()...)
 }
 
 // feed gives a layer's L1 what another chain has.

@@ -199,7 +199,7 @@ func (m *Machine) parentMoved() {
 
 // tick lets time pass.
 func (m *Machine) tick() {
-	if m.now.Sub(m.ticking) >= time.Minute {
+	if m.due(m.ticking.Add(time.Minute), time.Minute) {
 		m.ticking = m.now
 		m.pool.Tick(m.now)
 	}
@@ -235,6 +235,15 @@ func (m *Machine) draw(n uint64) uint64 {
 func (m *Machine) wait(mean time.Duration) time.Duration {
 	u := (float64(m.draw(1<<32)) + 1) / (1 << 32)
 	return time.Duration(-math.Log(u) * float64(mean))
+}
+
+// mostWait is more than wait can be, in means.
+const mostWait = 23
+
+// due tells whether a time has come that was at most so far ahead when it was set. One that is further ahead was set by a
+// clock that has been put back since.
+func (m *Machine) due(at time.Time, most time.Duration) bool {
+	return !m.now.Before(at) || at.Sub(m.now) > most
 }
 
 // Status tells how far a machine is.

@@ -50,6 +50,7 @@ type peer struct {
 	headers bool      // it wants new blocks announced by headers
 	seen    spv.Block // the best block that we told it of
 	seals   time.Time // when it was shown the newest proofs
+	shown   int32     // up to what height
 
 	// Blocks.
 	low   int32                  // below here all of best's branch is held

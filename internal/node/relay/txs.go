@@ -223,10 +223,11 @@ func (m *Machine) broadcast(txs []*wire.MsgTx) {
 
 // trickle tells a peer of transactions, if it is its turn.
 func (m *Machine) trickle(p *peer) {
-	if m.now.Before(p.turn) || p.gone {
+	mean := trickleOf(p.inbound)
+	if !m.due(p.turn, mostWait*mean) || p.gone {
 		return
 	}
-	p.turn = m.now.Add(m.wait(trickleOf(p.inbound)))
+	p.turn = m.now.Add(m.wait(mean))
 	if m.initial || !p.wants {
 		return
 	}
@@ -251,7 +252,7 @@ func (m *Machine) trickle(p *peer) {
 // feeFilter tells a peer what it need not tell us (BIP133): everything, as long as we are
 // catching up.
 func (m *Machine) feeFilter(p *peer) {
-	if p.gone || m.now.Before(p.feeTurn) {
+	if p.gone || !m.due(p.feeTurn, mostWait*feeTurn) {
 		return
 	}
 	p.feeTurn = m.now.Add(m.wait(feeTurn))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/node/settler"
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -51,18 +52,7 @@ func TestKilledAtEveryMoment(t *testing.T) {
 		c.lines = nil
 		script, tx := w.burn(coin, 100_000, 5000)
 		w.pool2 = append(w.pool2, tx)
-		left, died := n, false
-		c.fatal = func(i int, moment string) bool {
-			if i != 0 || died {
-				return false
-			}
-			if left--; left >= 0 {
-				return false
-			}
-			died = true
-			at[moment]++
-			return true
-		}
+		died := c.killOnce(n, at)
 		for range 20 {
 			c.rounds(1)
 			if c.seats[0].machine == nil {
@@ -78,13 +68,79 @@ func TestKilledAtEveryMoment(t *testing.T) {
 		}
 		check(t, w.l2.Close())
 		check(t, w.l1.Close())
-		if !died {
+		if !*died {
 			break
 		}
 	}
-	want := []string{"after Broadcast", "after Gossip", "after Record", "after Sign", "before Broadcast", "before Gossip", "before Record", "before Sign"}
+	wantMoments(t, at, "Broadcast", "Gossip", "Record", "Sign")
+}
+
+// killOnce has the first settler killed at his n-th moment, which is counted in at. It tells whether he was.
+func (c *court) killOnce(n int, at map[string]int) *bool {
+	died := new(bool)
+	c.fatal = func(i int, moment string) bool {
+		if i != 0 || *died {
+			return false
+		}
+		if n--; n >= 0 {
+			return false
+		}
+		*died = true
+		at[moment]++
+		return true
+	}
+	return died
+}
+
+// wantMoments fails unless there were deaths before and after each of these, and none else.
+func wantMoments(t *testing.T, at map[string]int, of ...string) {
+	t.Helper()
+	var want []string
+	for _, when := range []string{"after ", "before "} {
+		for _, moment := range of {
+			want = append(want, when+moment)
+		}
+	}
 	if got := slices.Sorted(maps.Keys(at)); !slices.Equal(got, want) {
 		t.Errorf("killed at %v, want %v", at, want)
 	}
 	t.Logf("killed at %v", at)
+}
+
+// TestSweepKilledAtEveryMoment is the same for the sweep of a refundable deposit, for which its depositor asks after every
+// block: it is swept, once.
+func TestSweepKilledAtEveryMoment(t *testing.T) {
+	at := map[string]int{}
+	for n := 0; ; n++ {
+		w, c, _ := funded(t, "dev-native")
+		c.seats = c.seats[:2] // both are needed
+		c.lines = nil
+		r := w.refundable(90_000)
+		died := c.killOnce(n, at)
+		for range 6 {
+			for i := range c.seats {
+				c.step(i, settler.Asked{From: 9, Ask: r.ask(1000, nil)})
+			}
+			c.deliver()
+			c.rounds(1)
+			c.all(settler.Tick{})
+			if c.seats[0].machine == nil {
+				c.start(0)
+			}
+		}
+		if total, times := w.paid(r.vault()); times != 1 || total != 89_000 {
+			t.Fatalf("killed at moment %d (%v): swept %d times, %d sat", n, at, times, total)
+		}
+		for i := range c.seats {
+			if s := c.seats[i].machine.Status(); s.Refusal != nil || s.Sweeps != 0 {
+				t.Fatalf("killed at moment %d (%v): settler %d: %+v", n, at, i, s)
+			}
+		}
+		check(t, w.l2.Close())
+		check(t, w.l1.Close())
+		if !*died {
+			break
+		}
+	}
+	wantMoments(t, at, "Broadcast", "Gossip", "Record", "Sign", "Spread")
 }

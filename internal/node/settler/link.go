@@ -19,6 +19,12 @@ func FirstLink(p, l1 *chains.Params, set int) []*wire.TxOut {
 	return []*wire.TxOut{wire.NewTxOut(peg.LinkValue(p, l1), home.PkScript), wire.NewTxOut(0, marker.Script())}
 }
 
+// MakesLink tells whether a transaction, once it is in L1, makes the layer's first connector, if it is the first that does.
+func (l *Ledger) MakesLink(tx *wire.MsgTx) bool {
+	_, ok := l.firstLink(tx)
+	return ok
+}
+
 // firstLink tells whether a transaction makes the first connector, and for which set.
 func (l *Ledger) firstLink(tx *wire.MsgTx) (set int, ok bool) {
 	if len(tx.TxOut) < 2 {

@@ -165,10 +165,11 @@ func (m *Machine) due() (*peg.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.trusted(); err != nil {
-		return nil, err
+	err = m.trusted()
+	if moved := m.ledger.settled(); moved != nil { // while it was read: a coin may be spent by a batch that is not
+		return nil, moved
 	}
-	if err := m.ledger.settled(); err != nil { // it may have moved while it was read
+	if err != nil {
 		return nil, err
 	}
 	return batch, nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,4 +253,62 @@ func TestSignerGivesUp(t *testing.T) {
 	want(1) // again and again
 	stop()
 	<-ended
+}
+
+// TestBehindIsTold: a settler who stays behind says so, once, and when that is over; to be behind for a moment is not told.
+func TestBehindIsTold(t *testing.T) {
+	w, _, _ := funded(t, "dev-native")
+	var behind atomic.Bool
+	m, err := settler.New(settler.Config{Layer: w.l2, L1: w.l1, Log: memory{}, Synced: func() bool { return !behind.Load() },
+		Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
+	check(t, err)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	said, status := make(lines, 100), make(chan *settler.Refusal, 1000)
+	quiet := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		daemon.Run(ctx, daemon.Config{Machine: m, Again: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(said, nil)),
+			News: []func() <-chan struct{}{func() <-chan struct{} { return quiet }},
+			Told: func(st settler.Status) {
+				select {
+				case status <- st.Refusal:
+				default:
+				}
+			}})
+	}()
+	look := func(n int) { // so many looks from now on
+		for len(status) > 0 {
+			<-status
+		}
+		for range n {
+			<-status
+		}
+	}
+	look(2)
+	behind.Store(true)
+	for n := 0; n < 20; n++ {
+		look(1)
+	}
+	behind.Store(false)
+	look(3)
+	stop()
+	<-ended
+	close(said)
+	var all []string
+	for line := range said {
+		all = append(all, line)
+	}
+	if len(all) != 2 || !strings.Contains(all[0], "not synced") || !strings.Contains(all[1], "nothing stands against signing") {
+		t.Fatalf("said %q", all)
+	}
+}
+
+// lines is a log that is read.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
 }

@@ -200,6 +200,24 @@ func TestMovesBeforeSigning(t *testing.T) {
 	}
 }
 
+// TestBatchMinedMeanwhile: a batch that gets into a block while the vault is looked at is not taken for theft.
+func TestBatchMinedMeanwhile(t *testing.T) {
+	w, _, s := thieves(t)
+	w.pool = append(w.pool, rogue(t, s)) // as it should be
+	m, err := settler.New(settler.Config{Layer: w.l2, L1: &late{w.l1, func() { w.mine(1) }}, Log: memory{},
+		Synced: func() bool { return true }, Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
+	check(t, err)
+	for _, want := range []string{settler.RefuseBehind, ""} {
+		m.Step(settler.Moved{})
+		if got := name(m.Status().Refusal); got != want {
+			t.Fatalf("refusal %v, want %q", m.Status().Refusal, want)
+		}
+	}
+	if n := len(m.Ledger().Settled()); n != 2 {
+		t.Fatalf("%d batches in L1, want 1", n-1)
+	}
+}
+
 // TestLost: signatures that nobody heard, and those that a settler forgot when he was
 // killed, come again.
 func TestLost(t *testing.T) {

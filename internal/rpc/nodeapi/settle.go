@@ -122,8 +122,8 @@ func getSettlement(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 	return a, nil
 }
 
-// supplyJSON is auditsupply's answer: L1 satoshis.
-type supplyJSON struct {
+// Supply is auditsupply's answer: what a layer's peg holds at the tips of both chains, in L1 satoshis.
+type Supply struct {
 	Chain      string    `json:"chain"`
 	Layer      spv.Block `json:"tip"`
 	L1         spv.Block `json:"l1_tip"`
@@ -147,7 +147,7 @@ func auditSupply(_ context.Context, n *Node, _ *rpc.Call) (any, error) {
 		return nil, rpc.Errorf(rpc.Unavailable, "supply of %s: not counted yet: %v", n.Chain.Params().Name, st.Refusal)
 	}
 	p, a := n.Chain.Params(), st.Supply
-	out := supplyJSON{Chain: p.Name, Layer: st.Layer, L1: st.L1, Claimed: a.Claimed, Burned: a.Burned, Vault: a.Vault, Unpaid: a.Unpaid,
+	out := Supply{Chain: p.Name, Layer: st.Layer, L1: st.L1, Claimed: a.Claimed, Burned: a.Burned, Vault: a.Vault, Unpaid: a.Unpaid,
 		Difference: (a.Claimed - a.Burned) - (a.Vault - a.Unpaid), OK: a.Check() == nil}
 	if st.Oldest > 0 {
 		left := st.Recovery(p)

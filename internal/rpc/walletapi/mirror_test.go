@@ -10,25 +10,25 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/internal/testkit"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
 )
 
 // serve puts a Backend on a server of its own and returns a client of it, the raw access and all that the server logged.
-func serve(t testing.TB, b app.Backend, feed *rpc.Feed) (*Client, rpc.Access, *logged) {
+func serve(t testing.TB, b app.Backend, feed *rpc.Feed) (*Client, rpc.Access, *testkit.Log) {
 	t.Helper()
 	l, err := rpc.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &logged{}
+	logs := &testkit.Log{}
 	login := rpc.Login{User: "user", Password: "password"}
 	config := rpc.Config{Methods: rpc.NewMethods(Methods(b)...), Logins: []rpc.Login{login}, Feed: feed,
 		Log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -54,23 +54,6 @@ func serve(t testing.TB, b app.Backend, feed *rpc.Feed) (*Client, rpc.Access, *l
 		t.Fatal(err)
 	}
 	return NewClient(c), access, logs
-}
-
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // filler makes up values: none is zero, so that a field that is left behind shows.

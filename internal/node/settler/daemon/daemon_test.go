@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/internal/store/boltfile"
 	"github.com/layeredpow/lamina/spv"
 )
 
@@ -121,5 +123,50 @@ func TestJournalOfSweeps(t *testing.T) {
 		if fee, id, ok, err := j.Swept(op); fee != want.fee || id != want.id || ok != want.ok || err != nil {
 			t.Errorf("%s: %d %s %v %v", op, fee, id, ok, err)
 		}
+	}
+}
+
+// TestDamagedJournal: whatever part of the journal is spoilt, it is opened and answers, or an error names the file and says what
+// to do. It never answers that nothing was signed.
+func TestDamagedJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signed.db")
+	j, err := OpenJournal(path, spv.Hash{7})
+	check(t, err)
+	check(t, errors.Join(j.Record(1, 0, spv.Hash{1}), j.Record(1, 1, spv.Hash{2}), j.Close()))
+	sound, err := os.ReadFile(path)
+	check(t, err)
+	use := func() error {
+		j, err := OpenJournal(path, spv.Hash{7})
+		if err != nil {
+			return err
+		}
+		defer j.Close()
+		if txid, ok, err := j.Signed(1, 1); err != nil || !ok || txid != (spv.Hash{2}) {
+			return errors.Join(err, fmt.Errorf("batch 1, attempt 1: %s, %t", txid, ok))
+		}
+		return nil
+	}
+	named := 0
+	for at := 0; at < len(sound); at += os.Getpagesize() {
+		for i, spoil := range []func(b []byte){
+			func(b []byte) { copy(b, bytes.Repeat([]byte{0xff}, 64)) },
+			func(b []byte) { copy(b[16:], bytes.Repeat([]byte{0xfe}, 16)) },
+		} {
+			spoilt := bytes.Clone(sound)
+			spoil(spoilt[at:])
+			check(t, os.WriteFile(path, spoilt, 0o600))
+			err := use()
+			if err == nil {
+				continue
+			}
+			named++
+			var damage *boltfile.Damage
+			if !errors.As(err, &damage) || !strings.Contains(err.Error(), path) || damage.Hint != damagedHint {
+				t.Errorf("page %d, way %d: %v", at/os.Getpagesize(), i, err)
+			}
+		}
+	}
+	if named < 3 {
+		t.Errorf("%d errors that name the file", named)
 	}
 }

@@ -8,14 +8,19 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/layeredpow/lamina/internal/store/boltfile"
 	"github.com/layeredpow/lamina/spv"
 )
 
 // ErrInUse: another process has the journal open. Two settlers with one key would each
 // think that they remember all.
-var ErrInUse = errors.New("already open in another process")
+var ErrInUse = boltfile.ErrInUse
+
+// damagedHint is what an operator can do about a damaged journal. Begun anew, it would let the key sign another transaction for
+// a batch that it has signed.
+const damagedHint = "it keeps what the settler's key has signed: put a copy of it back. Without one, run the node without the key " +
+	"until L1 has every batch that is due and every sweep, and only then move the file away"
 
 // lockWait is how long another process may take to let go of the journal.
 const lockWait = 200 * time.Millisecond
@@ -25,19 +30,17 @@ var (
 	signedBucket = []byte("signed")
 	sweptBucket  = []byte("swept")
 	netKey       = []byte("netid")
+	againKey     = []byte("again")
 )
 
 // Journal remembers what was signed, in a file of its own: batch u32 big-endian, attempt
 // u8 -> txid; of sweeps txid, vout u32 big-endian -> fee u64 big-endian, txid. It is settler.Log. It may be used by several goroutines.
-type Journal struct{ db *bolt.DB }
+type Journal struct{ db *boltfile.DB }
 
 // OpenJournal opens the journal of a layer, made if it is not there. It refuses another
 // layer's.
 func OpenJournal(path string, netID spv.Hash) (*Journal, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait})
-	if errors.Is(err, berrors.ErrTimeout) {
-		err = ErrInUse
-	}
+	db, err := boltfile.Open(path, damagedHint, bolt.Options{Timeout: lockWait})
 	if err != nil {
 		return nil, fmt.Errorf("settler journal %s: %w", path, err)
 	}
@@ -94,10 +97,19 @@ func entry(tx *bolt.Tx, number uint32, attempt int) (spv.Hash, bool, error) {
 	return spv.Hash(b), true, nil
 }
 
+// write puts a record down twice over: bbolt keeps the heads of the last two transactions, and where the newer one is damaged it
+// goes on from the older one without a word. Both are to know all that was signed.
+func (j *Journal) write(f func(tx *bolt.Tx) error) error {
+	if err := j.db.Update(f); err != nil {
+		return err
+	}
+	return j.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(againKey, nil) })
+}
+
 // Record makes durable which transaction is to be signed for a batch and attempt. It
 // refuses another than the one that is there.
 func (j *Journal) Record(number uint32, attempt int, txid spv.Hash) error {
-	return j.db.Update(func(tx *bolt.Tx) error {
+	return j.write(func(tx *bolt.Tx) error {
 		was, ok, err := entry(tx, number, attempt)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func sweptEntry(tx *bolt.Tx, deposit wire.OutPoint) (fee int64, txid spv.Hash, o
 // RecordSweep makes durable which transaction is to be signed for a refundable deposit. It refuses a fee that is not
 // higher than the one that is there, but for the same transaction.
 func (j *Journal) RecordSweep(deposit wire.OutPoint, fee int64, txid spv.Hash) error {
-	return j.db.Update(func(tx *bolt.Tx) error {
+	return j.write(func(tx *bolt.Tx) error {
 		was, old, ok, err := sweptEntry(tx, deposit)
 		if err != nil {
 			return err

@@ -53,6 +53,7 @@ type run struct {
 	outbox  chan *wire.MsgTx   // on its way to the L1's node
 	work    sync.WaitGroup
 	refuses string // the last refusal that was logged
+	behind  int    // ticks since it is behind
 }
 
 // Run drives a settler until the context ends.
@@ -77,6 +78,7 @@ func Run(ctx context.Context, c Config) {
 		case <-r.moved:
 			r.step(settler.Moved{})
 		case <-tick.C:
+			r.behind++
 			r.step(settler.Tick{})
 		case h := <-c.Heard:
 			r.step(h)
@@ -173,6 +175,9 @@ func (r *run) deliver() {
 	}
 }
 
+// longBehind is for how many ticks one may be behind before that is told.
+const longBehind = 3
+
 // tell publishes the status, and logs why nothing is signed when that changes. To be behind
 // for a moment is usual whenever a block comes.
 func (r *run) tell() {
@@ -181,8 +186,11 @@ func (r *run) tell() {
 	if s.Refusal != nil {
 		name = s.Refusal.Name
 	}
+	if name != settler.RefuseBehind {
+		r.behind = 0
+	}
 	switch {
-	case name == settler.RefuseBehind || name == r.refuses:
+	case name == settler.RefuseBehind && r.behind < longBehind || name == r.refuses:
 	case name == "":
 		r.refuses = name
 		r.Log.Info("nothing stands against signing any more")
