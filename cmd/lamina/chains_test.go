@@ -147,6 +147,9 @@ func TestVersion(t *testing.T) {
 	if got := lamina(t, nil, "version"); got.code != exitOK || !strings.HasPrefix(got.out, "lamina ") {
 		t.Errorf("code %d: %s", got.code, got.out)
 	}
+	if got := lamina(t, nil, "--version"); got.code != exitOK || !strings.HasPrefix(got.out, "lamina ") || strings.Count(got.out, "\n") != 1 {
+		t.Errorf("--version: code %d: %s", got.code, got.out)
+	}
 	if doc := document(t, lamina(t, nil, "version", "--json")); doc["version"] == "" || doc["go"] == nil {
 		t.Errorf("%v", doc)
 	}

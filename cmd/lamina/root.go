@@ -113,8 +113,9 @@ func (s *session) root() *cobra.Command {
 	c := &cobra.Command{
 		Use: "lamina", Short: "verify layered proof of work", Long: rootHelp,
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
-		RunE: showHelp,
+		RunE: showHelp, Version: readBuild().Version,
 	}
+	c.SetVersionTemplate("lamina {{.Version}}\n")
 	flags := c.PersistentFlags()
 	flags.BoolVar(&s.json, "json", false, "print one JSON document instead of text")
 	flags.StringArrayVar(&s.chainDirs, "chains-dir", nil, "file or folder of chain files to add to the built-in ones (repeatable)")

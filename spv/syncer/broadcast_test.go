@@ -10,40 +10,74 @@ import (
 	"github.com/layeredpow/lamina/spv/pow"
 )
 
-// TestAnnouncedAfterClockBack: a transaction that was announced while the clock was fast is announced again in time: who had
-// it may have died.
-func TestAnnouncedAfterClockBack(t *testing.T) {
+// announcer is a machine, and its clock, of which only announcements are counted.
+type announcer struct {
+	m   *Machine
+	now time.Time
+}
+
+func newAnnouncer() *announcer {
 	limit, _ := spv.ParseTarget(0x207fffff)
 	rules := &spv.Rules{Name: "test", Work: pow.SHA256d, PowLimit: limit, ReorgLimit: 100, Eras: []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}}
 	rules.Genesis = spv.Header{72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
-	m := New(spv.NewTree(rules), [16]byte{})
-	now := time.Unix(1_700_000_000, 0)
-	announced := func(in Input) (n int) {
-		for _, out := range m.Step(now, in) {
-			if s, ok := out.(Send); ok {
-				if _, ok := s.Message.(*wire.MsgInv); ok {
-					n++
-				}
+	return &announcer{New(spv.NewTree(rules), [16]byte{}), time.Unix(1_700_000_000, 0)}
+}
+
+// after returns how many announcements follow an input.
+func (a *announcer) after(in Input) (n int) {
+	for _, out := range a.m.Step(a.now, in) {
+		if s, ok := out.(Send); ok {
+			if _, ok := s.Message.(*wire.MsgInv); ok {
+				n++
 			}
 		}
-		return n
 	}
-	now = now.Add(2 * time.Hour)
-	announced(Connected{Peer: 1})
+	return n
+}
+
+func aPayment() Broadcast {
 	tx := wire.NewMsgTx(2)
 	tx.AddTxIn(&wire.TxIn{})
 	tx.AddTxOut(wire.NewTxOut(1, nil))
-	if announced(Broadcast{Txs: []*wire.MsgTx{tx}}) != 1 {
+	return Broadcast{Txs: []*wire.MsgTx{tx}}
+}
+
+// TestAnnouncedAfterClockBack: a transaction that was announced while the clock was fast is announced again in time: who had
+// it may have died.
+func TestAnnouncedAfterClockBack(t *testing.T) {
+	a := newAnnouncer()
+	a.now = a.now.Add(2 * time.Hour)
+	a.after(Connected{Peer: 1})
+	if a.after(aPayment()) != 1 {
 		t.Fatal("not announced at first")
 	}
-	announced(Disconnected{Peer: 1})
-	now = now.Add(-2 * time.Hour)
-	announced(Connected{Peer: 2})
+	a.now = a.now.Add(-2 * time.Hour)
+	if a.after(Connected{Peer: 2}) != 0 {
+		t.Fatal("announced to everybody")
+	}
 	for range mostRepeat*10 + 1 {
-		now = now.Add(time.Second)
-		if announced(Tick{}) > 0 {
+		a.now = a.now.Add(time.Second)
+		if a.after(Tick{}) > 0 {
 			return
 		}
 	}
 	t.Fatal("not announced again")
+}
+
+// TestAnnouncedToTheNext: when all who were told of a transaction are gone, whoever comes is told at once.
+func TestAnnouncedToTheNext(t *testing.T) {
+	a := newAnnouncer()
+	for id := Peer(1); id <= 3; id++ {
+		a.after(Connected{Peer: id})
+	}
+	if n := a.after(aPayment()); n != 2 {
+		t.Fatalf("announced to %d of 3", n)
+	}
+	n := 0
+	for id := Peer(1); id <= 3; id++ {
+		n += a.after(Disconnected{Peer: id})
+	}
+	if n += a.after(Connected{Peer: 4}); n != 1 {
+		t.Errorf("announced %d times more, want 1", n)
+	}
 }

@@ -155,6 +155,9 @@ func (m *Machine) forget(id Peer) {
 		p.gone = p.gone || p.id == id
 		return p.id == id
 	})
+	for _, p := range m.broadcast.parcels { // it may take what it was told to the grave
+		p.sent = slices.DeleteFunc(p.sent, func(to Peer) bool { return to == id })
+	}
 	if m.scan != nil {
 		m.scan.bloom.leave(id)
 		for _, b := range m.filters.batches {
