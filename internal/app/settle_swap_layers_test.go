@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/layeredpow/lamina/internal/realnode"
-	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv/chains"
 )
 
@@ -112,7 +111,7 @@ func TestSwapRealNodes(t *testing.T) {
 	}
 	wallet := func(name, words, funded string) *settler {
 		s := &settler{w: w, name: name, o: LocalOptions{DataDir: t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/", Log: w.log,
-			Cost: keystore.LeastCost}}
+			Cost: leastCost}}
 		s.open()
 		t.Cleanup(func() { _ = s.Local.Close() })
 		s.restore(words)

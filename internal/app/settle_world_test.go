@@ -15,7 +15,6 @@ import (
 	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/internal/node"
 	"github.com/layeredpow/lamina/internal/node/mempool"
-	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 )
@@ -213,7 +212,7 @@ type settler struct {
 func (w *devStack) wallet(name, words string) *settler {
 	w.t.Helper()
 	s := &settler{w: w, name: name, o: LocalOptions{DataDir: w.t.TempDir(), Chains: w.all, Peers: w.peers, Agent: "/test/",
-		Log: w.log.With("wallet", name), Cost: keystore.LeastCost}}
+		Log: w.log.With("wallet", name), Cost: leastCost}}
 	s.open()
 	w.wallets = append(w.wallets, s)
 	w.t.Cleanup(func() { _ = s.Local.Close() })
