@@ -107,6 +107,10 @@ func (s *coinsScreen) refresh(c change) {
 		s.list.ScrollToTop()
 	}
 	s.load()
+	if c&moneyChanged != 0 {
+		s.combine.renew()
+		s.split.renew()
+	}
 }
 
 // load has the coins asked for anew.

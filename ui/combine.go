@@ -34,7 +34,7 @@ type combinePage struct {
 
 	plan   *app.Plan
 	onBack func()
-	stop   func()
+	plans  inquiry
 	agree  *check // to the warning that the last try ended with
 	about  string // its concern
 }
@@ -77,11 +77,16 @@ func (p *combinePage) open() {
 	p.work()
 }
 
+// renew plans anew after news, if there is no plan: what is being read must not change under the reader's eyes.
+func (p *combinePage) renew() {
+	if p.content.Visible() && p.plan == nil && p.progress.stop == nil {
+		p.plans.renew(p.work)
+	}
+}
+
 // work plans anew, once the user pauses.
 func (p *combinePage) work() {
-	if p.stop != nil {
-		p.stop()
-	}
+	p.plans.drop()
 	p.plan = nil
 	p.agree.Hide()
 	r := app.CombineRequest{CoinFilter: app.CoinFilter{Spendable: true, Tag: p.tag.Text}, Rate: p.fee.rate}
@@ -95,7 +100,7 @@ func (p *combinePage) work() {
 	}
 	p.say(p.ui.t("Working it out\u2026"))
 	b, in := p.ui.session.backend, p.ui.session.purse
-	p.stop = later(p.ui, func(ctx context.Context) (app.Plan, error) { return b.PlanCombine(ctx, in, r) },
+	ask(p.ui, &p.plans, paused(p.ui, func(ctx context.Context) (app.Plan, error) { return b.PlanCombine(ctx, in, r) }),
 		func(plan app.Plan, err error) {
 			if err != nil {
 				problem := p.ui.texts.Problem(err)

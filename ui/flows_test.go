@@ -58,7 +58,8 @@ func TestSend(t *testing.T) {
 			b.wantShown("wrong password", "look at caps lock")
 		}
 	}
-	b.wantShown("On its way")
+	b.wantShown("On its way", "Sent")
+	b.wantHidden("Look at it before it goes")
 	if len(m.sent) != 1 || fmt.Sprint(m.sent[0].Consent) != "[high share]" || !strings.HasSuffix(m.sent[0].Key,
 		m.sent[0].Draft) || m.sent[0].Draft == "" {
 		t.Errorf("sent %+v", m.sent)

@@ -22,6 +22,7 @@ type review struct {
 	content *fyne.Container
 	scroll  *container.Scroll
 
+	title    *widget.Label
 	picture  *picture
 	rows     *rows
 	warnings *fyne.Container
@@ -43,7 +44,7 @@ type review struct {
 }
 
 func newReview(u *UI) *review {
-	r := &review{ui: u, rows: newRows(), warnings: container.New(&column{gap: 4}), notes: body("")}
+	r := &review{ui: u, title: heading(""), rows: newRows(), warnings: container.New(&column{gap: 4}), notes: body("")}
 	r.picture = newPicture(func() color.Color { return u.layerColour(r.draft.Chain) })
 	r.password = newPasswordAsk(u, func() { r.start() })
 	r.send = newIconButton(u, "", base.MailSendIcon(), r.start)
@@ -54,7 +55,7 @@ func newReview(u *UI) *review {
 	r.quietly = newDiscretion(u, func() { r.relayout() })
 	r.card = newPanel(stack(gap, inset(r.picture), r.rows.box, r.notes, r.warnings, r.quietly.content, r.password.content, inset(r.send)))
 	page, scroll := scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(r.returns),
-		heading(u.t("Look at it before it goes")), r.card,
+		r.title, r.card,
 		r.progress.content, container.NewHBox(r.after)))
 	r.content, r.scroll = page, scroll
 	r.progress.onChange = func() { r.relayout() }
@@ -84,6 +85,7 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 	show(r.quietly.content, true)
 	r.password.refresh()
 	r.progress.clear()
+	r.title.SetText(r.ui.t("Look at it before it goes"))
 	show(r.card, true)
 	show(r.returns, true)
 	show(r.after, false)
@@ -154,6 +156,7 @@ func (r *review) start() {
 }
 
 func (r *review) sent(s app.Sent, quietly bool) {
+	r.title.SetText(r.ui.t("Sent"))
 	show(r.card, false)
 	show(r.returns, false)
 	show(r.after, true)

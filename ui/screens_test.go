@@ -349,6 +349,28 @@ func TestCombineAndSplit(t *testing.T) {
 	}
 }
 
+// TestCombineWaitsForCoins: a plan that could not be made is made when there are coins for it.
+func TestCombineWaitsForCoins(t *testing.T) {
+	m := newMoney()
+	m.coins = 1
+	b := newWalletBench(t, desk, m)
+	b.frame.open(coinsAt)
+	b.pump()
+	b.tap("Combine")
+	b.pump()
+	b.wantShown("There is nothing to combine")
+	m.note(func() { m.coins = 5 })
+	b.changed(moneyChanged)
+	b.pump()
+	b.wantShown("Saved in the end")
+	plans := len(m.combines)
+	b.changed(moneyChanged) // it is being read
+	b.pump()
+	if len(m.combines) != plans {
+		t.Error("the plan changed under the reader's eyes")
+	}
+}
+
 // TestEvents tells the visible screen alone, and of each batch once.
 func TestEvents(t *testing.T) {
 	m := newMoney()

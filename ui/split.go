@@ -34,7 +34,7 @@ type splitPage struct {
 	coins   []string
 	draft   *app.Draft
 	onBack  func()
-	stop    func()
+	plans   inquiry
 }
 
 // mostCoins is how many coins are made at once.
@@ -100,11 +100,16 @@ func (p *splitPage) request() (r app.SplitRequest, err error) {
 	return r, nil
 }
 
+// renew plans anew after news, if there is no plan: what is being read must not change under the reader's eyes.
+func (p *splitPage) renew() {
+	if p.page.Visible() && p.content.Visible() && p.draft == nil {
+		p.plans.renew(p.work)
+	}
+}
+
 // work plans anew, once the user pauses.
 func (p *splitPage) work() {
-	if p.stop != nil {
-		p.stop()
-	}
+	p.plans.drop()
 	p.draft = nil
 	r, err := p.request()
 	if err != nil {
@@ -113,7 +118,7 @@ func (p *splitPage) work() {
 	}
 	p.say(p.ui.t("Working it out\u2026"))
 	b, in := p.ui.session.backend, p.ui.session.purse
-	p.stop = later(p.ui, func(ctx context.Context) (app.Draft, error) { return b.Split(ctx, in, r) }, func(d app.Draft, err error) {
+	ask(p.ui, &p.plans, paused(p.ui, func(ctx context.Context) (app.Draft, error) { return b.Split(ctx, in, r) }), func(d app.Draft, err error) {
 		if err != nil {
 			problem := p.ui.texts.Problem(err)
 			p.say(problem.What + "\n" + problem.Next)

@@ -144,6 +144,8 @@ type desk struct {
 	in   app.Purse
 	of   app.Wallet
 	unit app.Unit
+
+	unlocked bool // by this command
 }
 
 // atDesk opens what a command needs, does the work and closes it.
@@ -266,7 +268,7 @@ func (d *desk) trust(ctx context.Context) (app.Trust, error) {
 
 // password asks for the wallet's password, unless a session of it is open already or it has no keys.
 func (d *desk) password(ctx context.Context, f *secretFlags) (app.Secret, error) {
-	if (d.of.Unlocked || d.of.WatchOnly) && !f.given() {
+	if d.unlocked || (d.of.Unlocked || d.of.WatchOnly) && !f.given() {
 		return nil, nil
 	}
 	return d.s.secret(ctx, f, "password of wallet "+d.of.Name, false)

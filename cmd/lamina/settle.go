@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,14 @@ func (k *counter) deposit(ctx context.Context, f *depositFlags, args []string) (
 		}
 	}
 	draft, err := k.DraftDeposit(ctx, r)
+	if r.Refundable && app.CodeOf(err) == app.CodeLocked { // its refund key is not known before the first password
+		lock, errUnlock := k.unlock(ctx, &f.password)
+		if errUnlock != nil {
+			return errUnlock
+		}
+		defer func() { err = errors.Join(err, lock()) }()
+		draft, err = k.DraftDeposit(ctx, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,6 +110,23 @@ func (k *counter) deposit(ctx context.Context, f *depositFlags, args []string) (
 	fmt.Fprintf(&b, "privacy: the claim links this payment on %s with the address on %s\n", p.L1, p.Layer)
 	return k.sendDraft(ctx, &f.consentFlags, &draft, b.String(), f.refundTo)
 }
+
+// unlock opens a session for the length of a command, and returns what ends it.
+func (k *counter) unlock(ctx context.Context, f *secretFlags) (lock func() error, err error) {
+	password, err := k.password(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer password.Wipe()
+	if _, err := k.Unlock(ctx, k.of.Name, password, commandTime); err != nil {
+		return nil, err
+	}
+	k.unlocked = true
+	return func() error { return k.Lock(ctx, k.of.Name) }, nil
+}
+
+// commandTime is how long a wallet stays unlocked for a command that is killed.
+const commandTime = time.Minute
 
 // trustText says in words who is trusted with deposited money.
 func trustText(w io.Writer, c *app.Custody) {

@@ -25,6 +25,7 @@ type dealWorld struct {
 
 const (
 	dealPace = "150ms" // between two L1 blocks
+	calmPace = "600ms" // where something has to be done in ten blocks, half a refund age
 	dealCoin = 1_0000_0000
 )
 
@@ -159,6 +160,16 @@ func TestSettleEndToEnd(t *testing.T) {
 	w.until("the first connector", func() error {
 		return w.ask(&link, "rpc", "--data-dir", w.path("node"), "--chain", "dev-native", "makefirstlink")
 	})
+	w.until("its block", func() error { // a node that is killed forgets what is in none
+		var now struct{ Refusal *struct{ Name string } }
+		if err := w.ask(&now, "rpc", "--data-dir", w.path("node"), "--chain", "dev-native", "getsettlement"); err != nil {
+			return err
+		}
+		if now.Refusal != nil && now.Refusal.Name == "no-connector" {
+			return errors.New(link + " is in no block")
+		}
+		return nil
+	})
 
 	args := []string{"settle", "deposit", "dev-native", "2", "--yes", "--key", "one"}
 	var sent, again struct {
@@ -240,10 +251,37 @@ func TestSettleEndToEnd(t *testing.T) {
 	w.refundables()
 }
 
+// abreast waits until nodes have what the first node has: the more often that was killed, the later they call again.
+func (w *dealWorld) abreast(nodes []*soakProcess) {
+	w.t.Helper()
+	height := func(p *soakProcess, chain string) (n int, err error) {
+		err = w.ask(&n, "rpc", "--data-dir", p.dir, "--chain", chain, "getblockcount")
+		return n, err
+	}
+	for _, chain := range []string{"dev", "dev-native"} {
+		for _, p := range nodes {
+			w.until(p.name+" is abreast on "+chain, func() error {
+				want, err := height(w.nodes[0], chain)
+				if err != nil {
+					return err
+				}
+				if got, err := height(p, chain); err != nil || got < want {
+					return fmt.Errorf("block %d of %d: %w", got, want, err)
+				}
+				return nil
+			})
+		}
+	}
+}
+
 // refundables: of two refundable deposits the settlers sweep the first, and its money is claimed; then they end, and the second
 // is taken back. The refunds of both were in a file before anything was sent.
 func (w *dealWorld) refundables() {
 	w.t.Helper()
+	node := w.nodes[0]
+	node.args[slices.Index(node.args, dealPace)] = calmPace
+	w.kill(node)
+	w.abreast(w.settlers[:2])
 	for _, swept := range []bool{true, false} {
 		file := w.path(fmt.Sprintf("refund %t", swept))
 		amount, ends := int64(dealCoin), "swept"

@@ -102,6 +102,16 @@ func TestSettleCommands(t *testing.T) {
 	}
 }
 
+// TestRefundableUnlocks: the first refundable deposit of a wallet wants its password before it can be drafted: it is asked for once, and
+// the session that it opens ends with the command.
+func TestRefundableUnlocks(t *testing.T) {
+	b := &teller{synced: true, strange: true}
+	got := dealt(t, b, append(strings.Fields("settle deposit dev-native 0.005 --refundable --yes --refund-to"), filepath.Join(t.TempDir(), "refunds"))...)
+	if got.code != exitOK || !b.asked("unlock 1m0s") || !b.asked("send funding") || b.unlocked {
+		t.Errorf("%+v, did %q, unlocked %t", got, b.did, b.unlocked)
+	}
+}
+
 // TestRefundsFirst: refunds are on disk before a funding is sent, and without a file nothing is signed.
 func TestRefundsFirst(t *testing.T) {
 	for _, args := range []string{"settle deposit dev-native 0.005 --refundable --yes --refund-to", "swap fund 0 --yes -o"} {

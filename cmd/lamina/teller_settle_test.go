@@ -39,6 +39,9 @@ func (b *teller) settleDraft(what, chain string, amount int64, refunds bool) app
 
 func (b *teller) DraftDeposit(_ context.Context, r app.DepositRequest) (app.SettleDraft, error) {
 	b.note(fmt.Sprintf("deposit %d max %t fee %d refundable %t", r.Amount, r.Max, r.MaxFee, r.Refundable))
+	if b.strange && r.Refundable && !b.unlocked {
+		return app.SettleDraft{}, app.Coded(app.CodeLocked, "refundable deposit: wants the wallet to be unlocked once")
+	}
 	d := b.settleDraft("deposit", "dev", r.Amount, r.Refundable)
 	d.Custody = someCustody
 	return d, b.err

@@ -17,6 +17,7 @@ import (
 
 // teller is a Backend with one wallet and canned answers; it notes what it was asked to do. What it does not have panics.
 type teller struct {
+	strange  bool // nobody has given the wallet's password yet, not even once
 	mu       sync.Mutex
 	did      []string
 	payments []app.Payment

@@ -55,7 +55,8 @@ func settleMethods(find Find) []rpc.Method {
 		Params: []rpc.Param{{Name: "set", Text: "number of the settlers (default 0)", Optional: true}},
 	}, {
 		Name: "makefirstlink", Category: settleCategory, Call: find.on(makeFirstLink),
-		Text: "Makes the layer's first connector on a private network, out of a block's reward that anybody may spend. Returns the transaction's id.",
+		Text: "Makes the layer's first connector on a private network, out of a block's reward that anybody may spend. Returns the transaction's id. " +
+			"A node that is killed before that is in a block may forget it: ask again, as long as getsettlement says no-connector.",
 	}}
 }
 
