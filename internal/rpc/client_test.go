@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,4 +76,27 @@ func BenchmarkCall(b *testing.B) {
 	}
 	stop()
 	check(b, <-done)
+}
+
+// TestLocalhost: the name localhost is this machine, without a question to anybody.
+func TestLocalhost(t *testing.T) {
+	for address, want := range map[string]string{
+		"localhost:80": "[::1]:80 127.0.0.1:80", "127.0.0.1:80": "127.0.0.1:80", "localhost.example:80": "localhost.example:80", "x": "x",
+	} {
+		if got := strings.Join(placesOf(address), " "); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := dialPlace(t.Context(), "tcp", strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }
