@@ -19,6 +19,21 @@ func TestUnchecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	fast := keys.Unchecked()
+	sameSignatures(t, keys, fast)
+	for _, n := range []uint32{0, 1, 2, 100} {
+		goodBatches(t, keys, fast, n)
+	}
+	badQuestions(t, fast)
+	keys.Lock()
+	nothingSigned(t, fast)
+	if n := len(keys.reveal().branches.known); n != 0 {
+		t.Errorf("%d branches remembered after Lock", n)
+	}
+}
+
+// sameSignatures wants one signature at a time to be the keyring's, of more branches than one.
+func sameSignatures(t *testing.T, keys *Keyring, fast Unchecked) {
+	t.Helper()
 	for i := range uint32(40) {
 		path, hash := Path{Hardened + 84, Hardened, Hardened + i%20, 0, i}, [32]byte{byte(i)}
 		want, err := keys.SignECDSA(path, hash)
@@ -32,35 +47,43 @@ func TestUnchecked(t *testing.T) {
 			t.Fatalf("%s: Schnorr %x (%v), want %x (%v)", path, got, err2, want, err)
 		}
 	}
-	for _, n := range []uint32{0, 1, 2, 100} {
-		var paths []Path
-		var hashes [][32]byte
-		for i := range n {
-			paths, hashes = append(paths, Path{Hardened + 84, Hardened, Hardened + i%20, 0, i}), append(hashes, [32]byte{byte(i), byte(n)})
+}
+
+// goodBatches wants a batch of n signatures of either kind: ECDSA's verify, Schnorr's are the keyring's.
+func goodBatches(t *testing.T, keys *Keyring, fast Unchecked, n uint32) {
+	t.Helper()
+	var paths []Path
+	var hashes [][32]byte
+	for i := range n {
+		paths, hashes = append(paths, Path{Hardened + 84, Hardened, Hardened + i%20, 0, i}), append(hashes, [32]byte{byte(i), byte(n)})
+	}
+	all, err := fast.SignECDSAAll(paths, hashes)
+	if err != nil || len(all) != int(n) {
+		t.Fatalf("%d of %d signatures, %v", len(all), n, err)
+	}
+	for i, got := range all {
+		pub, err := keys.Public(paths[i])
+		if err != nil {
+			t.Fatal(err)
 		}
-		all, err := fast.SignECDSAAll(paths, hashes)
-		if err != nil || len(all) != int(n) {
-			t.Fatalf("%d of %d signatures, %v", len(all), n, err)
-		}
-		for i, got := range all {
-			pub, err := keys.Public(paths[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if sig, err := ecdsa.ParseDERSignature(got); err != nil || !sig.Verify(hashes[i][:], pub.Key()) || len(got) > 70 {
-				t.Fatalf("%s: %x does not verify, or is long (%v)", paths[i], got, err)
-			}
-		}
-		all, err = fast.SignSchnorrAll(paths, hashes)
-		if err != nil || len(all) != int(n) {
-			t.Fatalf("%d of %d Schnorr signatures, %v", len(all), n, err)
-		}
-		for i, got := range all { // of the library, which verifies them
-			if want, err := keys.SignSchnorr(paths[i], hashes[i], nil); err != nil || !bytes.Equal(got, want) {
-				t.Fatalf("%s: Schnorr %x, want %x (%v)", paths[i], got, want, err)
-			}
+		if sig, err := ecdsa.ParseDERSignature(got); err != nil || !sig.Verify(hashes[i][:], pub.Key()) || len(got) > 70 {
+			t.Fatalf("%s: %x does not verify, or is long (%v)", paths[i], got, err)
 		}
 	}
+	all, err = fast.SignSchnorrAll(paths, hashes)
+	if err != nil || len(all) != int(n) {
+		t.Fatalf("%d of %d Schnorr signatures, %v", len(all), n, err)
+	}
+	for i, got := range all { // of the library, which verifies them
+		if want, err := keys.SignSchnorr(paths[i], hashes[i], nil); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: Schnorr %x, want %x (%v)", paths[i], got, want, err)
+		}
+	}
+}
+
+// badQuestions wants a refusal of what cannot be signed.
+func badQuestions(t *testing.T, fast Unchecked) {
+	t.Helper()
 	if _, err := fast.SignECDSAAll([]Path{{1}}, nil); err == nil {
 		t.Error("a path without a hash was taken")
 	}
@@ -73,7 +96,11 @@ func TestUnchecked(t *testing.T) {
 	if _, err := fast.SignSchnorr(nil, [32]byte{}, []byte{1}); err == nil {
 		t.Error("a merkle root of one byte was taken")
 	}
-	keys.Lock()
+}
+
+// nothingSigned wants ErrLocked from every way to sign.
+func nothingSigned(t *testing.T, fast Unchecked) {
+	t.Helper()
 	if _, err := fast.SignECDSA(Path{0}, [32]byte{}); err != ErrLocked {
 		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
 	}
@@ -82,8 +109,5 @@ func TestUnchecked(t *testing.T) {
 	}
 	if _, err := fast.SignSchnorrAll([]Path{{0}}, make([][32]byte, 1)); err != ErrLocked {
 		t.Errorf("after Lock: %v, want %v", err, ErrLocked)
-	}
-	if n := len(keys.reveal().branches.known); n != 0 {
-		t.Errorf("%d branches remembered after Lock", n)
 	}
 }

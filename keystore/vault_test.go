@@ -251,14 +251,17 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// powerCase is a change of the file that the power may interrupt.
+type powerCase struct {
+	prepare bool // the file exists before
+	change  func(d *memDisk) error
+	allowed []string // passwords that may open it afterwards
+}
+
 // The power goes at every operation, after so many bytes. After it the old or the new file is there, at once or from
 // the backup, and never is there only a file that was not confirmed to anybody.
 func TestPowerLoss(t *testing.T) {
-	changes := map[string]struct {
-		prepare bool // the file exists before
-		change  func(d *memDisk) error
-		allowed []string // passwords that may open it afterwards
-	}{
+	changes := map[string]powerCase{
 		"create": {false, func(d *memDisk) error {
 			_, err := create(d, name, []byte("right"), testContents(t), false, cheap)
 			return err
@@ -305,28 +308,33 @@ func TestPowerLoss(t *testing.T) {
 				if err := c.change(d); err == nil {
 					t.Errorf("%s: no error", where)
 				}
-				d = d.reboot()
-				f, err := openFile(d, name)
-				if err != nil {
-					restored := restore(d, name)
-					if restored == nil {
-						f, err = openFile(d, name)
-					} else if !c.prepare {
-						continue // never confirmed to exist, and no file that could be taken for one
-					}
-				}
-				if err != nil {
-					t.Errorf("%s: %v", where, err)
-					continue
-				}
-				if !slices.ContainsFunc(c.allowed, func(p string) bool { _, err := f.Unlock([]byte(p)); return err == nil }) {
-					t.Errorf("%s: no password opens it", where)
-				}
-				if err := f.Backup(); err != nil {
-					t.Errorf("%s: after unlocking: %v", where, err)
-				}
+				c.survives(t, where, d.reboot())
 			}
 		}
+	}
+}
+
+// survives wants a whole file on the disk after the power came back, or one that can be restored, that an allowed password opens.
+func (c *powerCase) survives(t *testing.T, where string, d *memDisk) {
+	t.Helper()
+	f, err := openFile(d, name)
+	if err != nil {
+		restored := restore(d, name)
+		if restored == nil {
+			f, err = openFile(d, name)
+		} else if !c.prepare {
+			return // never confirmed to exist, and no file that could be taken for one
+		}
+	}
+	if err != nil {
+		t.Errorf("%s: %v", where, err)
+		return
+	}
+	if !slices.ContainsFunc(c.allowed, func(p string) bool { _, err := f.Unlock([]byte(p)); return err == nil }) {
+		t.Errorf("%s: no password opens it", where)
+	}
+	if err := f.Backup(); err != nil {
+		t.Errorf("%s: after unlocking: %v", where, err)
 	}
 }
 

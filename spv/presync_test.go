@@ -37,94 +37,118 @@ func feed(p *spv.Presync, run []spv.Sealed, now uint32) (released []spv.Sealed, 
 	}
 }
 
+// presyncWorld is two chains of 3000 headers from the same genesis.
+type presyncWorld struct {
+	rules      *spv.Rules
+	run, other []spv.Sealed
+	now        uint32
+}
+
+// presync begins a presync that wants the work of so many headers.
+func (w *presyncWorld) presync(t *testing.T, headers uint64) *spv.Presync {
+	t.Helper()
+	return spv.NewPresync(spv.NewTree(w.rules), workFor(t, headers), salt, w.now)
+}
+
+// shown is a presync to which the run has shown its work.
+func (w *presyncWorld) shown(t *testing.T, headers uint64) *spv.Presync {
+	t.Helper()
+	p := w.presync(t, headers)
+	for from := 0; !p.Releasing(); from += 400 {
+		if _, err := p.Feed(w.run[from:min(from+400, 3000)], from+400 > 3000, w.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
 func TestPresync(t *testing.T) {
 	rules := easyRules()
 	genesis := rules.Genesis.ID()
-	run := grow(t, spv.NewTree(rules), genesis, 3000, 600, 1)
-	other := grow(t, spv.NewTree(rules), genesis, 3000, 600, 2)
-	now := run[2999].Header.Time()
+	w := &presyncWorld{rules: rules, run: grow(t, spv.NewTree(rules), genesis, 3000, 600, 1),
+		other: grow(t, spv.NewTree(rules), genesis, 3000, 600, 2)}
+	w.now = w.run[2999].Header.Time()
+	t.Run("enough work", w.enoughWork)
+	t.Run("nothing before the work is shown", w.nothingBefore)
+	t.Run("too little work", w.tooLittleWork)
+	t.Run("another chain the second time", w.anotherChain)
+	t.Run("a switch in the middle of the second pass", w.switchInTheMiddle)
+	t.Run("more headers than time allows", w.tooManyForTheTime)
+	t.Run("a run that does not continue", w.notContinued)
+	t.Run("bad work", w.badWork)
+}
 
-	t.Run("enough work", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		released, err := feed(p, run, now)
-		if err != nil || len(released) != 3000 {
-			t.Fatalf("%d released, %v", len(released), err)
+func (w *presyncWorld) enoughWork(t *testing.T) {
+	released, err := feed(w.presync(t, 2500), w.run, w.now)
+	if err != nil || len(released) != 3000 {
+		t.Fatalf("%d released, %v", len(released), err)
+	}
+	tree := spv.NewTree(w.rules)
+	if c := connect(t, tree, released...); c.Tip.Height != 3000 {
+		t.Fatalf("tip %s", c.Tip)
+	}
+}
+
+func (w *presyncWorld) nothingBefore(t *testing.T) {
+	p := w.presync(t, 2500)
+	for from := 0; from < 2400; from += 400 {
+		if out, err := p.Feed(w.run[from:from+400], false, w.now); err != nil || len(out) != 0 || p.Releasing() {
+			t.Fatalf("at %d: %d released, %v", from, len(out), err)
 		}
-		tree := spv.NewTree(rules)
-		if c := connect(t, tree, released...); c.Tip.Height != 3000 {
-			t.Fatalf("tip %s", c.Tip)
-		}
-	})
-	t.Run("nothing before the work is shown", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		for from := 0; from < 2400; from += 400 {
-			if out, err := p.Feed(run[from:from+400], false, now); err != nil || len(out) != 0 || p.Releasing() {
-				t.Fatalf("at %d: %d released, %v", from, len(out), err)
-			}
-		}
-	})
-	t.Run("too little work", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 3002), salt, now)
-		released, err := feed(p, run, now)
-		if !errors.Is(err, spv.ErrNotEnoughWork) || len(released) != 0 {
-			t.Fatalf("%d released, %v", len(released), err)
-		}
-	})
-	t.Run("another chain the second time", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		for from := 0; !p.Releasing(); from += 400 {
-			if _, err := p.Feed(run[from:from+400], false, now); err != nil {
-				t.Fatal(err)
-			}
-		}
-		released, err := feed(p, other, now)
-		if err == nil || !strings.Contains(err.Error(), "not of the chain that showed its work") || len(released) != 0 {
-			t.Fatalf("%d released, %v", len(released), err)
-		}
-	})
-	t.Run("a switch in the middle of the second pass", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2900), salt, now)
-		for from := 0; !p.Releasing(); from += 400 {
-			if _, err := p.Feed(run[from:min(from+400, 3000)], from+400 > 3000, now); err != nil {
-				t.Fatal(err)
-			}
-		}
-		branch := append([]spv.Sealed(nil), run[:1000]...)
-		tree := spv.NewTree(rules)
-		connect(t, tree, branch...)
-		branch = append(branch, grow(t, tree, tree.Tip().Hash, 1500, 600, 9)...)
-		released, err := feed(p, branch, now)
-		if err == nil || len(released) > 1000 {
-			t.Fatalf("%d released, %v", len(released), err)
-		}
-	})
-	t.Run("more headers than time allows", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, rules.Genesis.Time()-7200+100)
-		if _, err := feed(p, run, 0); err == nil || !strings.Contains(err.Error(), "more than its time allows") {
-			t.Fatal(err)
-		}
-	})
-	t.Run("a run that does not continue", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		if _, err := p.Feed(run[5:9], false, now); err == nil {
-			t.Fatal("taken")
-		}
-		p = spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		twice := append(append([]spv.Sealed(nil), run[:4]...), run[:4]...)
-		if _, err := p.Feed(twice, false, now); err == nil {
-			t.Fatal("a repeated run was taken")
-		}
-	})
-	t.Run("bad work", func(t *testing.T) {
-		p := spv.NewPresync(spv.NewTree(rules), workFor(t, 2500), salt, now)
-		bad := append([]spv.Sealed(nil), run[:400]...)
-		target, _ := spv.ParseTarget(easyBits)
-		for id := bad[399].Header.ID(); spv.Meets(&id, &target); id = bad[399].Header.ID() {
-			bad[399].Header[76]++
-		}
-		_, err := p.Feed(bad, false, now)
-		wantCheck(t, err, spv.CheckWork)
-	})
+	}
+}
+
+func (w *presyncWorld) tooLittleWork(t *testing.T) {
+	released, err := feed(w.presync(t, 3002), w.run, w.now)
+	if !errors.Is(err, spv.ErrNotEnoughWork) || len(released) != 0 {
+		t.Fatalf("%d released, %v", len(released), err)
+	}
+}
+
+func (w *presyncWorld) anotherChain(t *testing.T) {
+	released, err := feed(w.shown(t, 2500), w.other, w.now)
+	if err == nil || !strings.Contains(err.Error(), "not of the chain that showed its work") || len(released) != 0 {
+		t.Fatalf("%d released, %v", len(released), err)
+	}
+}
+
+func (w *presyncWorld) switchInTheMiddle(t *testing.T) {
+	p := w.shown(t, 2900)
+	branch := append([]spv.Sealed(nil), w.run[:1000]...)
+	tree := spv.NewTree(w.rules)
+	connect(t, tree, branch...)
+	branch = append(branch, grow(t, tree, tree.Tip().Hash, 1500, 600, 9)...)
+	released, err := feed(p, branch, w.now)
+	if err == nil || len(released) > 1000 {
+		t.Fatalf("%d released, %v", len(released), err)
+	}
+}
+
+func (w *presyncWorld) tooManyForTheTime(t *testing.T) {
+	p := spv.NewPresync(spv.NewTree(w.rules), workFor(t, 2500), salt, w.rules.Genesis.Time()-7200+100)
+	if _, err := feed(p, w.run, 0); err == nil || !strings.Contains(err.Error(), "more than its time allows") {
+		t.Fatal(err)
+	}
+}
+
+func (w *presyncWorld) notContinued(t *testing.T) {
+	if _, err := w.presync(t, 2500).Feed(w.run[5:9], false, w.now); err == nil {
+		t.Fatal("taken")
+	}
+	twice := append(append([]spv.Sealed(nil), w.run[:4]...), w.run[:4]...)
+	if _, err := w.presync(t, 2500).Feed(twice, false, w.now); err == nil {
+		t.Fatal("a repeated run was taken")
+	}
+}
+
+func (w *presyncWorld) badWork(t *testing.T) {
+	bad := append([]spv.Sealed(nil), w.run[:400]...)
+	target, _ := spv.ParseTarget(easyBits)
+	for id := bad[399].Header.ID(); spv.Meets(&id, &target); id = bad[399].Header.ID() {
+		bad[399].Header[76]++
+	}
+	_, err := w.presync(t, 2500).Feed(bad, false, w.now)
+	wantCheck(t, err, spv.CheckWork)
 }
 
 // TestPresyncProofs: the proofs of headers that are held back take a bounded memory, however long a peer makes them; nothing but their

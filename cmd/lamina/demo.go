@@ -90,10 +90,8 @@ func (s *session) runDemo(ctx context.Context, keep bool) error {
 	if err != nil {
 		return err
 	}
-	if !s.json {
-		s.printf("Real chain data, verified offline:\n\n")
-	}
 	result := demoResult{OK: true}
+	s.title("Real chain data, verified offline:\n\n")
 	for i := range samples {
 		r := s.verifySample(&samples[i], a)
 		result.add(&r)
@@ -101,34 +99,35 @@ func (s *session) runDemo(ctx context.Context, keep bool) error {
 			s.showSample(&r)
 		}
 	}
-	if !s.json {
-		s.printf("\nA chain of its own, mined here and followed over this machine's loopback:\n\n")
-	}
-	if err := s.runLive(a, func(r *stepResult) {
+	step := func(r *stepResult) {
 		result.addStep(r)
 		if !s.json {
 			s.showStep(r)
 		}
-	}); err != nil {
+	}
+	s.title("\nA chain of its own, mined here and followed over this machine's loopback:\n\n")
+	if err := s.runLive(a, step); err != nil {
 		return err
 	}
-	if !s.json {
-		s.printf("\nThe development stack, in processes of its own:\n\n")
+	s.title("\nThe development stack, in processes of its own:\n\n")
+	err = s.demoStack(ctx, keep, &result, step)
+	if !result.OK {
+		return errors.Join(err, &failure{code: exitRefuted, err: errors.New("demo: something did not end as it must")})
 	}
+	return err
+}
+
+// demoStack runs the stack and tells the whole result: while the stack runs, if it is kept, and else after it.
+func (s *session) demoStack(ctx context.Context, keep bool, result *demoResult, step func(*stepResult)) error {
 	told := false
 	tell := func() error {
 		told = true
 		if s.json {
-			return s.printJSON(result)
+			return s.printJSON(*result)
 		}
-		return s.showSummary(&result)
+		return s.showSummary(result)
 	}
-	err = s.runStack(ctx, func(r *stepResult) {
-		result.addStep(r)
-		if !s.json {
-			s.showStep(r)
-		}
-	}, func(d *stackDemo) error {
+	err := s.runStack(ctx, step, func(d *stackDemo) error {
 		if !keep || !result.OK {
 			return nil
 		}
@@ -142,10 +141,14 @@ func (s *session) runDemo(ctx context.Context, keep bool) error {
 	if !told {
 		err = errors.Join(err, tell())
 	}
-	if !result.OK {
-		return errors.Join(err, &failure{code: exitRefuted, err: errors.New("demo: something did not end as it must")})
-	}
 	return err
+}
+
+// title begins a part of what people read.
+func (s *session) title(text string) {
+	if !s.json {
+		s.printf("%s", text)
+	}
 }
 
 // add counts a result in the summary.

@@ -154,13 +154,31 @@ func (w *dealWorld) stands(who, kind string, phases ...string) map[string]any {
 // the way.
 func TestSettleEndToEnd(t *testing.T) {
 	w := newDealWorld(t)
-	alice := w.wallets[0]
 	w.reward("alice", "dev")
+	w.firstConnector()
+	w.deposits()
+	w.of("alice", nil, "send", w.address("bob", "dev-native"), "0.5", "--chain", "dev-native", "--yes")
+	w.until("bob's money on the layer", func() error {
+		if n := w.spendable("bob", "dev-native"); n != dealCoin/2 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	w.withdraws()
+	w.provesWithdrawal()
+	w.audited()
+	w.refundables()
+}
+
+// firstConnector makes the connector that the first batch spends, and waits for its block: a node that is killed forgets what is
+// in none.
+func (w *dealWorld) firstConnector() {
+	w.t.Helper()
 	var link string
 	w.until("the first connector", func() error {
 		return w.ask(&link, "rpc", "--data-dir", w.path("node"), "--chain", "dev-native", "makefirstlink")
 	})
-	w.until("its block", func() error { // a node that is killed forgets what is in none
+	w.until("its block", func() error {
 		var now struct{ Refusal *struct{ Name string } }
 		if err := w.ask(&now, "rpc", "--data-dir", w.path("node"), "--chain", "dev-native", "getsettlement"); err != nil {
 			return err
@@ -170,24 +188,29 @@ func TestSettleEndToEnd(t *testing.T) {
 		}
 		return nil
 	})
+}
 
+// deposits: alice deposits two coins. Her daemon and the node are killed right after, and the node once more while the claim is on
+// its way; the same key pays nothing twice, and the money comes to the layer.
+func (w *dealWorld) deposits() {
+	w.t.Helper()
 	args := []string{"settle", "deposit", "dev-native", "2", "--yes", "--key", "one"}
 	var sent, again struct {
 		TxID     string
 		Repeated bool
 	}
 	w.of("alice", &sent, args...)
-	w.kill(alice)
+	w.kill(w.wallets[0])
 	w.kill(w.nodes[0])             // and with it what it had in no block
 	w.of("alice", &again, args...) // nobody knows whether it was sent: asked once more, nothing is paid twice
 	if again.TxID != sent.TxID || !again.Repeated {
-		t.Errorf("with the same key: %+v, want %+v", again, sent)
+		w.t.Errorf("with the same key: %+v, want %+v", again, sent)
 	}
 	w.stands("alice", "deposits", "buried", "claimable", "claiming", "claimed")
 	w.kill(w.nodes[0])
 	d := w.stands("alice", "deposits", "claimed")
 	if d["amount"] != float64(2*dealCoin) || d["ours"] != true {
-		t.Errorf("deposit: %+v", d)
+		w.t.Errorf("deposit: %+v", d)
 	}
 	w.until("the money on the layer", func() error {
 		if n := w.spendable("alice", "dev-native"); n < 2*dealCoin-20_000 {
@@ -195,19 +218,16 @@ func TestSettleEndToEnd(t *testing.T) {
 		}
 		return nil
 	})
-	w.of("alice", nil, "send", w.address("bob", "dev-native"), "0.5", "--chain", "dev-native", "--yes")
-	w.until("bob's money on the layer", func() error {
-		if n := w.spendable("bob", "dev-native"); n != dealCoin/2 {
-			return fmt.Errorf("spendable %d", n)
-		}
-		return nil
-	})
+}
 
+// withdraws: alice withdraws to bob's address on the L1. All is killed on the way, one settler for good; bob has the payout once.
+func (w *dealWorld) withdraws() {
+	w.t.Helper()
 	to := w.address("bob", "dev")
 	w.of("alice", nil, "settle", "withdraw", "dev-native", to, "0.75", "--max-fee", "0.0006", "--yes")
-	w.kill(alice)
+	w.kill(w.wallets[0])
 	if err := w.settlers[2].signal(syscall.SIGKILL); err != nil { // for good: two of three are enough
-		t.Error(err)
+		w.t.Error(err)
 	}
 	way := []string{"sent", "burned", "sealed", "released", "batched", "paid"}
 	for i := range way { // wherever the burn and the batch are by then: in the pool, in a block, counted as sealed
@@ -218,7 +238,7 @@ func TestSettleEndToEnd(t *testing.T) {
 	paid := w.stands("alice", "withdrawals", "paid")
 	got, ok := paid["paid"].(float64)
 	if !ok || got > 0.75*dealCoin || got < 0.75*dealCoin-60_000 || paid["address"] != to {
-		t.Errorf("withdrawal: %+v", paid)
+		w.t.Errorf("withdrawal: %+v", paid)
 	}
 	w.until("bob's payout", func() error {
 		if n := w.spendable("bob", "dev"); n != int64(got) {
@@ -226,17 +246,27 @@ func TestSettleEndToEnd(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// provesWithdrawal: the node proves that the withdrawal was paid, and alice's wallet remembers it.
+func (w *dealWorld) provesWithdrawal() {
+	w.t.Helper()
 	var proof struct {
 		Proved []string
 		Open   []string `json:"not_proved"`
 	}
 	w.show("alice", &proof, "settle", "prove", "--node", w.path("node"))
 	if len(proof.Proved) != 1 || len(proof.Open) != 0 {
-		t.Errorf("proved: %+v", proof)
+		w.t.Errorf("proved: %+v", proof)
 	}
 	if paid := w.stands("alice", "withdrawals", "paid"); paid["proved"] != true {
-		t.Errorf("not remembered: %+v", paid)
+		w.t.Errorf("not remembered: %+v", paid)
 	}
+}
+
+// audited: the layer's supply is what was claimed and burned, to the last unit.
+func (w *dealWorld) audited() {
+	w.t.Helper()
 	var audit struct{ Supplies []supply }
 	w.until("the audit", func() error {
 		w.must(&audit, "settle", "audit", "dev-native", "--node", w.path("node"))
@@ -246,9 +276,8 @@ func TestSettleEndToEnd(t *testing.T) {
 		return nil
 	})
 	if a := audit.Supplies[0]; a.Claimed != 2*dealCoin || a.Burned != 0.75*dealCoin || !a.OK || a.Difference != 0 {
-		t.Errorf("audit: %+v", a)
+		w.t.Errorf("audit: %+v", a)
 	}
-	w.refundables()
 }
 
 // abreast waits until nodes have what the first node has: the more often that was killed, the later they call again.

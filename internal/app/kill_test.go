@@ -56,48 +56,79 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	}
 }
 
+// lives is a home whose disk dies once at most.
+type lives struct {
+	*home
+	at    int32        // the write that it dies at
+	left  atomic.Int32 // writes until then; negative once it was replaced
+	after bool
+	died  bool
+}
+
+// newLives opens a home whose disk dies at the given write, before or after that is durable.
+func newLives(t *testing.T, n *network, at int32, after bool) *lives {
+	t.Helper()
+	l := &lives{home: &home{t: t, net: n, in: Purse{"test", testChain}}, at: at, after: after}
+	l.left.Store(at)
+	l.o = LocalOptions{DataDir: t.TempDir(), Chains: newHomeChains(n), Peers: map[string][]string{testChain: {n.address}}, Agent: "/test/"}
+	l.o.Cost = leastCost
+	l.o.between = func(log wallet.Log) wallet.Log { return &failing{log, &l.left, after} }
+	l.open()
+	return l
+}
+
+// again repeats a step, in a new life after the disk died.
+func (l *lives) again(what string, step func() error) {
+	l.t.Helper()
+	for range 3 {
+		err := step()
+		if err == nil {
+			return
+		}
+		if l.left.Load() != 0 {
+			l.t.Fatalf("write %d, after %t: %s: %v; stopped by %v", l.at, l.after, what, err, l.Local.Close())
+		}
+		l.died = true
+		_ = l.Local.Close()
+		l.left.Store(-1)
+		l.open()
+	}
+	l.t.Fatalf("write %d, after %t: %s never worked", l.at, l.after, what)
+}
+
+// pay sends one payment, once over all lives.
+func (l *lives) pay() (sent Sent, err error) {
+	d, err := l.Draft(l.t.Context(), l.in, Payment{To: []Recipient{{Address: l.somebody(1), Amount: 3e7}}, Rate: 2000})
+	if err != nil {
+		var gone bool // its coin was taken by the first life's payment
+		if past, e := l.History(l.t.Context(), l.in, HistoryQuery{Only: "pending"}); e == nil {
+			gone = slices.ContainsFunc(past.Rows, func(r Row) bool { return r.Ours })
+		}
+		if !gone {
+			return Sent{}, err
+		}
+	}
+	return l.Send(l.t.Context(), SendRequest{Draft: d.ID, Password: Secret(password), Key: "once", Consent: []string{"reuse"}})
+}
+
 // killedAt runs a life of a wallet, and tells whether the disk died in it.
 func killedAt(t *testing.T, n *network, at int32, after bool) (died bool) {
 	t.Helper()
-	var left atomic.Int32
-	left.Store(at)
 	n.mine(3)
-	h := &home{t: t, net: n, in: Purse{"test", testChain}}
-	h.o = LocalOptions{DataDir: t.TempDir(), Chains: newHomeChains(n), Peers: map[string][]string{testChain: {n.address}}, Agent: "/test/"}
-	h.o.Cost = leastCost
-	h.o.between = func(log wallet.Log) wallet.Log { return &failing{log, &left, after} }
-	h.open()
-	defer func() { _ = h.Local.Close() }()
-	// again repeats a step, in a new life after the disk died.
-	again := func(what string, step func() error) {
-		t.Helper()
-		for range 3 {
-			err := step()
-			if err == nil {
-				return
-			}
-			if left.Load() != 0 {
-				t.Fatalf("write %d, after %t: %s: %v; stopped by %v", at, after, what, err, h.Local.Close())
-			}
-			died = true
-			_ = h.Local.Close()
-			left.Store(-1)
-			h.open()
-		}
-		t.Fatalf("write %d, after %t: %s never worked", at, after, what)
-	}
-	again("restore", func() error {
-		_, err := h.RestoreWallet(t.Context(), NewWallet{Name: "test", Chains: []string{testChain}, Password: Secret(password)}, Secret(testWords), nil)
+	l := newLives(t, n, at, after)
+	defer func() { _ = l.Local.Close() }()
+	l.again("restore", func() error {
+		_, err := l.RestoreWallet(t.Context(), NewWallet{Name: "test", Chains: []string{testChain}, Password: Secret(password)}, Secret(testWords), nil)
 		if CodeOf(err) == CodeExists { // the keys were safe before
 			return nil
 		}
 		return err
 	})
 	var script []byte
-	again("address", func() error {
-		a, err := h.Receive(t.Context(), h.in, ReceiveRequest{})
+	l.again("address", func() error {
+		a, err := l.Receive(t.Context(), l.in, ReceiveRequest{})
 		if err == nil {
-			script, err = h.script(n.params, a.Address)
+			script, err = l.script(n.params, a.Address)
 		}
 		return err
 	})
@@ -105,31 +136,21 @@ func killedAt(t *testing.T, n *network, at int32, after bool) (died bool) {
 	n.do(func() { in = n.pay(1e8, script) })
 	n.announce(in)
 	n.mine(1)
-	again("received", func() error { return h.wait(func(b Balance) bool { return b.Confirmed == 1e8 && b.Trust.Verified }) })
+	l.again("received", func() error { return l.wait(func(b Balance) bool { return b.Confirmed == 1e8 && b.Trust.Verified }) })
 	var sent Sent
-	again("send", func() error {
-		d, err := h.Draft(t.Context(), h.in, Payment{To: []Recipient{{Address: h.somebody(1), Amount: 3e7}}, Rate: 2000})
-		if err != nil {
-			var gone bool // its coin was taken by the first life's payment
-			if h2, e := h.History(t.Context(), h.in, HistoryQuery{Only: "pending"}); e == nil {
-				gone = slices.ContainsFunc(h2.Rows, func(r Row) bool { return r.Ours })
-			}
-			if !gone {
-				return err
-			}
-		}
-		sent, err = h.Send(t.Context(), SendRequest{Draft: d.ID, Password: Secret(password), Key: "once", Consent: []string{"reuse"}})
+	l.again("send", func() (err error) {
+		sent, err = l.pay()
 		return err
 	})
-	h.arrived(sent.ID)
+	l.arrived(sent.ID)
 	if n.pooled() != 1 {
 		t.Fatalf("write %d, after %t: %d payments in the network, want one", at, after, n.pooled())
 	}
 	n.mine(1)
-	again("confirmed", func() error {
-		return h.wait(func(b Balance) bool { return b.Confirmed == 7e7-sent.Fee && b.Trust.Verified })
+	l.again("confirmed", func() error {
+		return l.wait(func(b Balance) bool { return b.Confirmed == 7e7-sent.Fee && b.Trust.Verified })
 	})
-	return died
+	return l.died
 }
 
 // wait waits for a balance, or until the program ends.

@@ -36,11 +36,31 @@ func TestWalletFiles(t *testing.T) {
 	h.close()
 	h.o.Offline = true
 	h.open()
-	ctx := t.Context()
-	made, err := h.CreateWallet(ctx, NewWallet{Name: "a", Chains: []string{testChain}, Password: Secret(password), WordCount: 24, Passphrase: Secret("more")})
+	made, err := h.CreateWallet(t.Context(), NewWallet{Name: "a", Chains: []string{testChain}, Password: Secret(password), WordCount: 24, Passphrase: Secret("more")})
 	h.must(err)
-	words := made.Backup.Words
-	bad := []struct {
+	h.refusesWallets()
+	h.checksWords(made.Backup.Words)
+	h.changesPassword(made)
+	w, err := h.AddChains(t.Context(), "a", Secret("next"), []string{"litecoin-regtest"})
+	if err != nil || len(w.Chains) != 2 {
+		t.Fatalf("another chain: %+v, %v", w, err)
+	}
+	a, err := Open(Options{})
+	h.must(err)
+	if _, err := a.OpenLocal(h.o); CodeOf(err) != CodeInUse {
+		t.Fatalf("a second program: %v", err)
+	}
+	h.restoresDamagedFile(Purse{"a", testChain})
+	if b, err := h.Balance(t.Context(), Purse{"a", testChain}); err != nil || !b.Trust.Offline || b.Trust.Synced || b.Trust.Verified {
+		t.Fatalf("offline: %+v, %v", b.Trust, err)
+	}
+}
+
+// refusesWallets asks for wallets that cannot be, and sees that none but "a" is there.
+func (h *home) refusesWallets() {
+	h.t.Helper()
+	ctx := h.t.Context()
+	for _, test := range []struct {
 		name string
 		n    NewWallet
 		want Code
@@ -53,75 +73,78 @@ func TestWalletFiles(t *testing.T) {
 		{"unknown chain", NewWallet{Name: "b", Chains: []string{"nowhere"}, Password: Secret(password)}, CodeMissing},
 		{"no password", NewWallet{Name: "b", Chains: []string{testChain}}, CodeInvalid},
 		{"words", NewWallet{Name: "b", Chains: []string{testChain}, Password: Secret(password), WordCount: 13}, CodeInvalid},
-	}
-	for _, test := range bad {
+	} {
 		if _, err := h.CreateWallet(ctx, test.n); CodeOf(err) != test.want {
-			t.Errorf("%s: %v (%s), want %s", test.name, err, CodeOf(err), test.want)
+			h.t.Errorf("%s: %v (%s), want %s", test.name, err, CodeOf(err), test.want)
 		}
 	}
 	if list, _ := h.ListWallets(ctx); len(list) != 1 {
-		t.Fatalf("wallets after bad requests: %+v", list)
+		h.t.Fatalf("wallets after bad requests: %+v", list)
 	}
+}
 
+// checksWords holds what was written down of wallet "a" to its file, and finds a mistyped word without repeating it.
+func (h *home) checksWords(words Secret) {
+	h.t.Helper()
+	ctx := h.t.Context()
 	check, err := h.CheckBackup(ctx, "a", words, Secret("more"))
 	if err != nil || !check.Words || check.File != "" {
-		t.Fatalf("backup: %+v, %v", check, err)
+		h.t.Fatalf("backup: %+v, %v", check, err)
 	}
 	if check, _ := h.CheckBackup(ctx, "a", words, Secret("less")); check.Words {
-		t.Fatal("a wrong passphrase passes")
+		h.t.Fatal("a wrong passphrase passes")
 	}
 	list := strings.Fields(string(words))
 	list[3] = "zzzz"
 	typed, _ := h.CheckWords(ctx, Secret(strings.Join(list, " ")))
 	if typed.OK || typed.Index != 3 || typed.Count != 24 || strings.Contains(typed.Problem, "zzzz") {
-		t.Fatalf("mistyped words: %+v", typed)
+		h.t.Fatalf("mistyped words: %+v", typed)
 	}
 	if ok, _ := h.CheckWords(ctx, words); !ok.OK || ok.Index != -1 {
-		t.Fatalf("right words: %+v", ok)
+		h.t.Fatalf("right words: %+v", ok)
 	}
+}
+
+// changesPassword: the next password opens wallet "a" and gives its backup, the one before it does not.
+func (h *home) changesPassword(made Created) {
+	h.t.Helper()
+	ctx := h.t.Context()
 	h.must(h.ChangePassword(ctx, "a", Secret(password), Secret("next")))
 	if _, err := h.Unlock(ctx, "a", Secret(password), time.Minute); CodeOf(err) != CodePassword {
-		t.Fatalf("the old password: %v", err)
+		h.t.Fatalf("the old password: %v", err)
 	}
 	w, err := h.Unlock(ctx, "a", Secret("next"), time.Minute)
 	if err != nil || !w.Unlocked {
-		t.Fatalf("the new password: %+v, %v", w, err)
+		h.t.Fatalf("the new password: %+v, %v", w, err)
 	}
 	h.must(h.Lock(ctx, "a"))
 	backup, err := h.Backup(ctx, "a", Secret("next"))
-	if err != nil || string(backup.Words) != string(words) || !strings.Contains(string(backup.Text), made.Wallet.Fingerprint) {
-		t.Fatalf("backup: %v", err)
+	if err != nil || string(backup.Words) != string(made.Backup.Words) || !strings.Contains(string(backup.Text), made.Wallet.Fingerprint) {
+		h.t.Fatalf("backup: %v", err)
 	}
-	w, err = h.AddChains(ctx, "a", Secret("next"), []string{"litecoin-regtest"})
-	if err != nil || len(w.Chains) != 2 {
-		t.Fatalf("another chain: %+v, %v", w, err)
-	}
+}
 
-	// A second program; and a file that is not whole.
-	a, err := Open(Options{})
-	h.must(err)
-	if _, err := a.OpenLocal(h.o); CodeOf(err) != CodeInUse {
-		t.Fatalf("a second program: %v", err)
-	}
-	first, err := h.Receive(ctx, Purse{"a", testChain}, ReceiveRequest{})
+// restoresDamagedFile flips a bit of a wallet's key file while the program is away: it is told of, and the file's copy has the
+// same keys.
+func (h *home) restoresDamagedFile(in Purse) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	first, err := h.Receive(ctx, in, ReceiveRequest{})
 	h.must(err)
 	h.close()
-	path := filepath.Join(h.o.DataDir, walletFolder, "a"+fileSuffix)
+	path := filepath.Join(h.o.DataDir, walletFolder, in.Wallet+fileSuffix)
 	raw, err := os.ReadFile(path)
 	h.must(err)
 	raw[len(raw)/2] ^= 1
 	h.must(os.WriteFile(path, raw, 0o600))
 	h.open()
-	if _, err := h.Receive(ctx, Purse{"a", testChain}, ReceiveRequest{}); CodeOf(err) != CodeDamaged {
-		t.Fatalf("a damaged key file: %v", err)
+	if _, err := h.Receive(ctx, in, ReceiveRequest{}); CodeOf(err) != CodeDamaged {
+		h.t.Fatalf("a damaged key file: %v", err)
 	}
-	_, err = h.RestoreFile(ctx, "a")
+	_, err = h.RestoreFile(ctx, in.Wallet)
 	h.must(err)
-	if again, err := h.Receive(ctx, Purse{"a", testChain}, ReceiveRequest{}); err != nil || again.Address != first.Address || again.Verified {
-		t.Fatalf("after it was restored: %+v, want %s; %v", again, first.Address, err)
-	}
-	if b, err := h.Balance(ctx, Purse{"a", testChain}); err != nil || !b.Trust.Offline || b.Trust.Synced || b.Trust.Verified {
-		t.Fatalf("offline: %+v, %v", b.Trust, err)
+	if again, err := h.Receive(ctx, in, ReceiveRequest{}); err != nil || again.Address != first.Address || again.Verified {
+		h.t.Fatalf("after it was restored: %+v, want %s; %v", again, first.Address, err)
 	}
 }
 

@@ -184,64 +184,88 @@ func TestProvePayment(t *testing.T) {
 		!bytes.Equal(claim.Outputs[0].Script, script) {
 		t.Fatalf("%+v", got)
 	}
-	for i := range p.File {
-		bad := bytes.Clone(p.File)
+	checkSpoilt(t, elsewhere, p.File)
+	h.checkOwn(p.File)
+	h.checkBlock(id)
+	h.checkUnproven(id)
+	h.checkEvidence(id)
+}
+
+// checkSpoilt: a proof with any one byte changed is refuted, and a file too large is not read.
+func checkSpoilt(t *testing.T, a *App, file []byte) {
+	t.Helper()
+	for i := range file {
+		bad := bytes.Clone(file)
 		bad[i] ^= 1 << (i % 8)
-		if got, err := elsewhere.CheckProof(bad); err != nil || got.Claim != nil || got.Refuted == "" || got.Checks[len(got.Checks)-1].Outcome != spv.Failed {
+		if got, err := a.CheckProof(bad); err != nil || got.Claim != nil || got.Refuted == "" || got.Checks[len(got.Checks)-1].Outcome != spv.Failed {
 			t.Fatalf("byte %d of %d can be another", i, len(bad))
 		}
 	}
-	h.checkOwn(p.File)
-	if _, err := elsewhere.CheckProof(make([]byte, MaxPaymentProof+1)); CodeOf(err) != CodeInvalid {
+	if _, err := a.CheckProof(make([]byte, MaxPaymentProof+1)); CodeOf(err) != CodeInvalid {
 		t.Errorf("a huge file: %v", err)
 	}
+}
+
+// checkBlock: what a peer may send in the place of the payment's block is not believed.
+func (h *home) checkBlock(id spv.Hash) {
+	h.t.Helper()
 	c, err := h.ledger(testChain)
 	h.must(err)
-	for i, spoil := range []func([]byte) []byte{ // what a peer may send in the block's place
+	for i, spoil := range []func([]byte) []byte{
 		func(raw []byte) []byte { return raw[:len(raw)-1] },
 		func(raw []byte) []byte { raw[len(raw)-8]++; return raw },
 		func(raw []byte) []byte { raw[spv.HeaderSize]--; return raw },
 	} {
 		var raw []byte
-		n.do(func() { raw = bytes.Clone(n.ledger[30].Raw) })
+		h.net.do(func() { raw = bytes.Clone(h.net.ledger[30].Raw) })
 		header, err := spv.ParseHeader(raw)
 		h.must(err)
 		if _, err := c.locate(raw, id, header.MerkleRoot()); err != nil {
-			t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		if _, err := c.locate(spoil(raw), id, header.MerkleRoot()); err == nil {
-			t.Errorf("spoilt block %d was believed", i)
+			h.t.Errorf("spoilt block %d was believed", i)
 		}
 	}
+}
+
+// checkUnproven: there is no proof of an unknown payment, nor of no confirmations, nor of more than there are.
+func (h *home) checkUnproven(id spv.Hash) {
+	h.t.Helper()
 	for _, c := range []struct {
 		id   spv.Hash
 		n    int32
 		code Code
 	}{{spv.Hash{1}, 6, CodeMissing}, {id, 0, CodeInvalid}, {id, 1 << 20, CodeInvalid}} {
-		if _, err := h.Prove(t.Context(), h.in, c.id, c.n); CodeOf(err) != c.code {
-			t.Errorf("%v %d: %v", c.id, c.n, err)
+		if _, err := h.Prove(h.t.Context(), h.in, c.id, c.n); CodeOf(err) != c.code {
+			h.t.Errorf("%v %d: %v", c.id, c.n, err)
 		}
 	}
-	e, err := h.Evidence(t.Context(), h.in, id)
+}
+
+// checkEvidence: what is known of a payment, with a network and after it is gone.
+func (h *home) checkEvidence(id spv.Hash) {
+	h.t.Helper()
+	e, err := h.Evidence(h.t.Context(), h.in, id)
 	h.must(err)
 	want := map[string]LegState{"transaction": LegChecked, "merkle path": LegChecked, "header": LegChecked, "work": LegChecked,
 		"filter": LegMissing, "peers": LegChecked} // one peer alone gave the filters
-	checkLegs(t, e, want)
+	checkLegs(h.t, e, want)
 	h.checkRisk(id)
 	h.close()
 	h.o.Offline = true
 	h.open()
-	if _, err := h.Prove(t.Context(), h.in, id, 6); CodeOf(err) != CodeOffline {
-		t.Errorf("offline: %v", err)
+	if _, err := h.Prove(h.t.Context(), h.in, id, 6); CodeOf(err) != CodeOffline {
+		h.t.Errorf("offline: %v", err)
 	}
-	e, err = h.Evidence(t.Context(), h.in, id)
+	e, err = h.Evidence(h.t.Context(), h.in, id)
 	h.must(err)
 	want["merkle path"], want["peers"] = LegMissing, LegMissing
-	checkLegs(t, e, want)
-	b, err := h.BalanceEvidence(t.Context(), h.in)
+	checkLegs(h.t, e, want)
+	b, err := h.BalanceEvidence(h.t.Context(), h.in)
 	h.must(err)
 	if b.Whole || len(b.Legs) != 5 {
-		t.Errorf("%+v", b)
+		h.t.Errorf("%+v", b)
 	}
 }
 
@@ -270,7 +294,7 @@ func (h *home) checkOwn(file []byte) {
 	}
 }
 
-func checkLegs(t *testing.T, e Evidence, want map[string]LegState) {
+func checkLegs(t testing.TB, e Evidence, want map[string]LegState) {
 	t.Helper()
 	if len(e.Legs) != len(want) || e.Whole {
 		t.Errorf("%+v", e)

@@ -62,6 +62,34 @@ func extend(t *testing.T, tree *spv.Tree, on spv.Hash, n int, step func() uint32
 	return run
 }
 
+// onDisk opens a chain of the rules on a disk of its own, until the test ends.
+func onDisk(t *testing.T, rules *spv.Rules) *store.Chain {
+	t.Helper()
+	disk, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = disk.Close() })
+	target, _ := spv.ParseTarget(easyBits)
+	chain, _, err := disk.Chain(rules.Name, rules.Genesis, 0, spv.WorkOf(&target))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain
+}
+
+// keep adds headers to a tree and to what is on disk of it.
+func keep(t *testing.T, tree *spv.Tree, chain *store.Chain, run []spv.Sealed) {
+	t.Helper()
+	change, err := tree.Connect(run, 0)
+	if err == nil {
+		err = chain.Apply(change)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestStrays gives a view blocks that left the chain long before its tree begins, from the
 // top down, and compares what it then tells with a tree that saw them.
 func TestStrays(t *testing.T) {
@@ -70,26 +98,11 @@ func TestStrays(t *testing.T) {
 	step := func() uint32 { return 300 + r.Uint32N(500) }
 	run := extend(t, whole, whole.Tip().Hash, 600, step, 1)
 	old := extend(t, whole, run[99].Header.ID(), 25, step, 2) // over an adjustment
-	disk, err := store.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer disk.Close()
 	rules := shortRules(50)
 	target, _ := spv.ParseTarget(easyBits)
-	chain, _, err := disk.Chain("short", rules.Genesis, 0, spv.WorkOf(&target))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree := spv.NewTree(rules)
+	chain, tree := onDisk(t, rules), spv.NewTree(rules)
 	for i := range run {
-		change, err := tree.Connect(run[i:i+1], 0)
-		if err == nil {
-			err = chain.Apply(change)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		keep(t, tree, chain, run[i:i+1])
 	}
 	view := newParentView(tree, chain)
 	for i := len(old) - 1; i > 0; i-- {
@@ -142,65 +155,22 @@ func TestParentView(t *testing.T) {
 	run := extend(t, whole, whole.Tip().Hash, 2000, step, 1)
 	side := extend(t, whole, run[1989].Header.ID(), 5, step, 2) // a branch that never was the best
 
-	disk, err := store.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer disk.Close()
 	rules := shortRules(50)
-	target, _ := spv.ParseTarget(easyBits)
-	chain, _, err := disk.Chain("short", rules.Genesis, 0, spv.WorkOf(&target))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree := spv.NewTree(rules)
-	add := func(run []spv.Sealed) {
-		t.Helper()
-		change, err := tree.Connect(run, 0)
-		if err == nil {
-			err = chain.Apply(change)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	chain, tree := onDisk(t, rules), spv.NewTree(rules)
 	view := newParentView(tree, chain)
 	now := time.Unix(0, 0)
 	for from := 0; from < len(run); from += 250 {
-		add(run[from : from+250])
+		keep(t, tree, chain, run[from:from+250])
+		known := append([]spv.Sealed{{Header: rules.Genesis}}, run[:from+250]...)
 		if from+250 == len(run) {
-			add(side)
+			keep(t, tree, chain, side)
+			known = append(known, side...)
 		}
 		if now = now.Add(time.Minute); !view.update(tree, chain, false, now) || view.update(tree, chain, false, now.Add(time.Hour)) {
 			t.Fatal("the view does not tell what is new")
 		}
-		known := append([]spv.Sealed{{Header: rules.Genesis}}, run[:from+250]...)
-		if from+250 == len(run) {
-			known = append(known, side...)
-		}
 		for range 300 {
-			id, other := known[r.IntN(len(known))].Header.ID(), known[r.IntN(len(known))].Header.ID()
-			want, _ := whole.Lookup(id)
-			if got, ok := view.Lookup(id); !ok || got != want {
-				t.Fatalf("seed %d: %s, want %s", seed, got, want)
-			}
-			at, _ := whole.Lookup(other)
-			height := at.Height + r.Int32N(3) - 1
-			wantAt, wantOK := whole.Ancestor(id, height)
-			if got, ok := view.Ancestor(id, height); ok != wantOK || got != wantAt {
-				t.Fatalf("seed %d: ancestor of %s at %d: %s %v, want %s %v", seed, want, height, got, ok, wantAt, wantOK)
-			}
-			if got, want := view.OnBest(at), whole.OnBest(at); got != want {
-				t.Fatalf("seed %d: %s on the best chain: %v", seed, at, got)
-			}
-			if at.Hash[0]++; view.OnBest(at) {
-				t.Fatalf("seed %d: a made-up block is on the best chain", seed)
-			}
-			when := 1_600_000_000 + r.Uint32N(1_500_000)
-			bits, median, _ := whole.After(id, when)
-			if b, m, ok := view.After(id, when); !ok || b != bits || m != median {
-				t.Fatalf("seed %d: after %s: %08x above %d (%v), want %08x above %d", seed, want, b, m, ok, bits, median)
-			}
+			tellsTheSame(t, seed, r, view, whole, known)
 		}
 		if _, ok := view.Lookup(spv.Hash{1, 2, 3}); ok {
 			t.Fatal("a made-up block is known")
@@ -215,6 +185,33 @@ func TestParentView(t *testing.T) {
 	// Coming and going of the L1 is news by itself, at any time.
 	if !view.update(tree, chain, true, now) || !view.Synced() || !view.update(tree, chain, false, now) || view.Synced() {
 		t.Fatal("synced is not told")
+	}
+}
+
+// tellsTheSame draws two of the blocks that a view knows, and asks it and the tree that has forgotten nothing about them.
+func tellsTheSame(t *testing.T, seed uint64, r *rand.Rand, view *parentView, whole *spv.Tree, known []spv.Sealed) {
+	t.Helper()
+	id, other := known[r.IntN(len(known))].Header.ID(), known[r.IntN(len(known))].Header.ID()
+	want, _ := whole.Lookup(id)
+	if got, ok := view.Lookup(id); !ok || got != want {
+		t.Fatalf("seed %d: %s, want %s", seed, got, want)
+	}
+	at, _ := whole.Lookup(other)
+	height := at.Height + r.Int32N(3) - 1
+	wantAt, wantOK := whole.Ancestor(id, height)
+	if got, ok := view.Ancestor(id, height); ok != wantOK || got != wantAt {
+		t.Fatalf("seed %d: ancestor of %s at %d: %s %v, want %s %v", seed, want, height, got, ok, wantAt, wantOK)
+	}
+	if got, want := view.OnBest(at), whole.OnBest(at); got != want {
+		t.Fatalf("seed %d: %s on the best chain: %v", seed, at, got)
+	}
+	if at.Hash[0]++; view.OnBest(at) {
+		t.Fatalf("seed %d: a made-up block is on the best chain", seed)
+	}
+	when := 1_600_000_000 + r.Uint32N(1_500_000)
+	bits, median, _ := whole.After(id, when)
+	if b, m, ok := view.After(id, when); !ok || b != bits || m != median {
+		t.Fatalf("seed %d: after %s: %08x above %d (%v), want %08x above %d", seed, want, b, m, ok, bits, median)
 	}
 }
 

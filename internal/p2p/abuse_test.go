@@ -67,10 +67,9 @@ var abuses = []func(net.Conn){
 	},
 }
 
-// TestTenThousand: 10,000 connections from fifty networks, none of which ends, hold no more
-// than the slots, and little memory; a peer that was there stays and is served, and others
-// that come meanwhile get in.
-func TestTenThousand(t *testing.T) {
+// connections returns how many strangers may come: as many as the test wants, if so many files may be open.
+func connections(t *testing.T) int {
+	t.Helper()
 	most := 10_000
 	if testing.Short() {
 		most = 1000
@@ -80,59 +79,59 @@ func TestTenThousand(t *testing.T) {
 		most = max(0, int(limit.Cur)-1000)
 		t.Logf("%d files may be open: %d connections", limit.Cur, most)
 	}
-	r := rules()
-	run := chain(r, 5, 1)
-	door, err := net.Listen("tcp", "127.0.0.1:0")
-	good(t, err)
-	board := NewSwitchboard()
-	running(t, Config{Listen: door, Switchboard: board}, &answerer{run: sealed(run)})
-	from := func(ip net.IP) (net.Conn, error) {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: 20 * time.Second}
-		return d.Dial("tcp", door.Addr().String())
-	}
-	served := func(c *client) bool {
-		c.write(ask(r.Genesis.ID()))
-		m, ok := c.read()
-		h, is := m.(*wire.MsgHeaders)
-		return ok && is && len(h.Headers) == 5
-	}
-	first, err := from(net.IPv4(127, 0, 0, 1))
-	if err != nil {
-		t.Skipf("no address to come from: %v", err) // not all systems have all of 127/8
-	}
-	old := meet(t, first, 0)
+	return most
+}
 
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	var mu sync.Mutex
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			_ = c.Close()
-		}
-	}()
-	var came, got atomic.Int64
+// crowd is who comes to a door on real sockets.
+type crowd struct {
+	t     *testing.T
+	door  net.Listener
+	ask   *wire.MsgGetHeaders // answered by five headers
+	came  atomic.Int64        // strangers that connected
+	mu    sync.Mutex
+	stays []net.Conn // theirs, which they never close
+}
+
+func (c *crowd) from(ip net.IP) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: 20 * time.Second}
+	return d.Dial("tcp", c.door.Addr().String())
+}
+
+// served asks as a peer, and tells whether the answer is right.
+func (c *crowd) served(p *client) bool {
+	p.write(c.ask)
+	m, ok := p.read()
+	h, is := m.(*wire.MsgHeaders)
+	return ok && is && len(h.Headers) == 5
+}
+
+// abuse has strangers from fifty networks come, each with one of the abuses; the channel is closed when all have.
+func (c *crowd) abuse(most int) (ended chan struct{}) {
 	var strangers sync.WaitGroup
 	for w := range 50 {
 		strangers.Go(func() {
 			for i := range most / 50 {
-				c, err := from(net.IPv4(127, byte(1+w), byte(i), 1))
+				conn, err := c.from(net.IPv4(127, byte(1+w), byte(i), 1))
 				if err != nil {
 					continue
 				}
-				came.Add(1)
-				mu.Lock()
-				open = append(open, c)
-				mu.Unlock()
-				_ = c.SetDeadline(time.Now().Add(5 * time.Second))
-				abuses[(w+i)%len(abuses)](c)
+				c.came.Add(1)
+				c.mu.Lock()
+				c.stays = append(c.stays, conn)
+				c.mu.Unlock()
+				_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+				abuses[(w+i)%len(abuses)](conn)
 			}
 		})
 	}
-	ended := make(chan struct{})
+	ended = make(chan struct{})
 	go func() { strangers.Wait(); close(ended) }()
-	tries := 0
+	return ended
+}
+
+// friends has honest peers come one after the other until the flood ends, and returns how many were served of how many.
+func (c *crowd) friends(ended <-chan struct{}) (got, tries int) {
+	c.t.Helper()
 	for flood := true; flood; {
 		select {
 		case <-ended:
@@ -140,27 +139,65 @@ func TestTenThousand(t *testing.T) {
 		default:
 		}
 		tries++
-		if c, err := from(net.IPv4(127, 200, byte(tries), 1)); err == nil {
-			if friend, ok := greetedAs(t, c); ok && served(friend) {
-				got.Add(1)
+		if conn, err := c.from(net.IPv4(127, 200, byte(tries), 1)); err == nil {
+			if friend, ok := greetedAs(c.t, conn); ok && c.served(friend) {
+				got++
 			}
 		}
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	inbound := len(board.Links())
-	t.Logf("%d strangers came, %d connections are kept, memory grew by %d KiB, %d goroutines; %d of %d friends were served meanwhile",
-		came.Load(), inbound, (int64(after.HeapAlloc)-int64(before.HeapAlloc))>>10, runtime.NumGoroutine(), got.Load(), tries)
-	if came.Load() < int64(most)*9/10 || inbound > DefaultInbound {
-		t.Errorf("%d strangers, %d connections kept", came.Load(), inbound)
+	return got, tries
+}
+
+func (c *crowd) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.stays {
+		_ = conn.Close()
 	}
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+}
+
+// heap returns the bytes that live objects take.
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// TestTenThousand: 10,000 connections from fifty networks, none of which ends, hold no more
+// than the slots, and little memory; a peer that was there stays and is served, and others
+// that come meanwhile get in.
+func TestTenThousand(t *testing.T) {
+	most := connections(t)
+	r := rules()
+	run := chain(r, 5, 1)
+	door, err := net.Listen("tcp", "127.0.0.1:0")
+	good(t, err)
+	board := NewSwitchboard()
+	running(t, Config{Listen: door, Switchboard: board}, &answerer{run: sealed(run)})
+	c := &crowd{t: t, door: door, ask: ask(r.Genesis.ID())}
+	first, err := c.from(net.IPv4(127, 0, 0, 1))
+	if err != nil {
+		t.Skipf("no address to come from: %v", err) // not all systems have all of 127/8
+	}
+	old := meet(t, first, 0)
+
+	before := heap()
+	defer c.leave()
+	got, tries := c.friends(c.abuse(most))
+	grown, inbound := heap()-before, len(board.Links())
+	t.Logf("%d strangers came, %d connections are kept, memory grew by %d KiB, %d goroutines; %d of %d friends were served meanwhile",
+		c.came.Load(), inbound, grown>>10, runtime.NumGoroutine(), got, tries)
+	if c.came.Load() < int64(most)*9/10 || inbound > DefaultInbound {
+		t.Errorf("%d strangers, %d connections kept", c.came.Load(), inbound)
+	}
+	if grown > 64<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
-	if !served(old) {
+	if !c.served(old) {
 		t.Error("the peer that was there is not served")
 	}
-	if got.Load() == 0 {
+	if got == 0 {
 		t.Error("nobody who came meanwhile was served")
 	}
 }

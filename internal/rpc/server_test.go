@@ -103,22 +103,41 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// parts are a request's, to be spoilt before it is sent.
+type parts struct {
+	method, path, host, body string
+	head                     []string // the login first, then the content type
+}
+
+// good returns a request that is answered.
+func (w *world) good() *parts {
+	return &parts{"POST", "/", w.addr, `{"id":1,"method":"sizes","params":[1]}`,
+		[]string{"Authorization: Basic " + w.login64(), "Content-Type: application/json"}}
+}
+
+// login64 is the cookie's login as a head carries it.
+func (w *world) login64() string {
+	return base64.StdEncoding.EncodeToString([]byte(w.cookie.User + ":" + string(w.cookie.Password)))
+}
+
+// send writes a request as it is, and returns the status, and what follows the first line.
+func (w *world) send(p *parts) (int, string) {
+	w.t.Helper()
+	return w.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n\r\n%s", p.method, p.path, p.host,
+		len(p.body), strings.Join(p.head, "\r\n"), p.body))
+}
+
+// keepsPassword: nothing that was logged holds the cookie's password.
+func (w *world) keepsPassword() {
+	w.t.Helper()
+	if strings.Contains(w.log.String(), string(w.cookie.Password)) {
+		w.t.Error("the log holds the password")
+	}
+}
+
 // TestAttacks spoils one thing of a request that is answered.
 func TestAttacks(t *testing.T) {
 	w := start(t)
-	login := base64.StdEncoding.EncodeToString([]byte(w.cookie.User + ":" + string(w.cookie.Password)))
-	type parts struct {
-		method, path, host, body string
-		head                     []string
-	}
-	good := func() *parts {
-		return &parts{"POST", "/", w.addr, `{"id":1,"method":"sizes","params":[1]}`,
-			[]string{"Authorization: Basic " + login, "Content-Type: application/json"}}
-	}
-	send := func(p *parts) (int, string) {
-		return w.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n\r\n%s", p.method, p.path, p.host,
-			len(p.body), strings.Join(p.head, "\r\n"), p.body))
-	}
 	wrong := func(user, password string) func(*parts) {
 		return func(p *parts) {
 			p.head[0] = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
@@ -145,7 +164,7 @@ func TestAttacks(t *testing.T) {
 		{"another's password", wrong("pool", string(w.cookie.Password)), 401},
 		{"longer password", wrong(w.cookie.User, string(w.cookie.Password)+"0"), 401},
 		{"shorter password", wrong(w.cookie.User, string(w.cookie.Password[1:])), 401},
-		{"bearer", func(p *parts) { p.head[0] = "Authorization: Bearer " + login }, 401},
+		{"bearer", func(p *parts) { p.head[0] = "Authorization: Bearer " + w.login64() }, 401},
 		{"rebound name", func(p *parts) { p.host = "evil.example" }, 403},
 		{"a name that begins like ours", func(p *parts) { p.host = "localhost.evil.example" }, 403},
 		{"a name that begins like an address", func(p *parts) { p.host = "127.0.0.1.evil.example" }, 403},
@@ -178,9 +197,9 @@ func TestAttacks(t *testing.T) {
 		{"not UTF-8", func(p *parts) { p.body = "{\"id\":\"\xff\",\"method\":\"sizes\"}" }, 500},
 		{"large head", add("X: " + strings.Repeat("x", 64<<10)), 431},
 	} {
-		p := good()
+		p := w.good()
 		c.spoil(p)
-		status, body := send(p)
+		status, body := w.send(p)
 		if status != c.want {
 			t.Errorf("%s: %d, want %d: %s", c.name, status, c.want, body)
 		}
@@ -191,8 +210,13 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("%s: %s", c.name, body)
 		}
 	}
-	// A body that is announced too large, and one that turns out so, are refused without being read.
-	head := "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + login + "\r\n"
+	w.keepsPassword()
+}
+
+// TestLargeBodies: a body that is announced too large, and one that turns out so, are refused without being read.
+func TestLargeBodies(t *testing.T) {
+	w := start(t)
+	head := "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + w.login64() + "\r\n"
 	if status, _ := w.raw(head + fmt.Sprintf("Content-Length: %d\r\n\r\n", MaxBody+1)); status != 413 {
 		t.Errorf("announced too large: %d", status)
 	}
@@ -200,9 +224,7 @@ func TestAttacks(t *testing.T) {
 	if status, _ := w.raw(head + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat(chunk, MaxBody>>20) + "1\r\n \r\n"); status != 413 {
 		t.Errorf("turns out too large: %d", status)
 	}
-	if strings.Contains(w.log.String(), string(w.cookie.Password)) {
-		t.Error("the log holds the password")
-	}
+	w.keepsPassword()
 }
 
 func TestBrokenMethod(t *testing.T) {

@@ -252,6 +252,13 @@ func TestSpoiled(t *testing.T) {
 			wantCheck(t, c.name, err, c.check)
 		}
 	}
+}
+
+// TestOtherQuestion: a good proof does not answer a question that differs in one thing from the one it was built for.
+func TestOtherQuestion(t *testing.T) {
+	const height, tail = 2000, 64
+	w := newWorld(t, height, true, nil)
+	q := query(9, 20)
 	good := build(t, w, q, height, tail)
 	_, err := sample.Verify(good, w.chain, query(10, 20), nil, 0)
 	wantCheck(t, "another salt", err, sample.CheckDraws)
@@ -269,6 +276,12 @@ func TestSpoiled(t *testing.T) {
 	}
 	_, err = sample.Verify(good, w.chain, q, nil, 1_700_000_000)
 	wantCheck(t, "from the future", err, spv.CheckFutureTime)
+	anotherLength(t, good)
+}
+
+// anotherLength wants a good proof that is cut short, longer, or longer than any not to be parsed.
+func anotherLength(t *testing.T, good []byte) {
+	t.Helper()
 	for n := 0; n < len(good); n += 101 {
 		if _, err := sample.Parse(good[:n]); err == nil {
 			t.Fatalf("the first %d of %d bytes parsed", n, len(good))

@@ -7,21 +7,26 @@ import (
 	"github.com/layeredpow/lamina/spv/swap"
 )
 
+// sight is what the first party sees at a height of both chains, with neither leg funded.
+func (w *swapWorld) sight(t *testing.T, role swap.Role, height int32) *Sight {
+	t.Helper()
+	terms := *w.state(w.parties[0]).Terms
+	if terms.Second.Expiry != 90 || terms.First.Expiry != 234 {
+		t.Fatalf("t2 %d, t1 %d", terms.Second.Expiry, terms.First.Expiry)
+	}
+	l1, layer := w.parties[0].b.chains[w.l1.p.NetID()], w.parties[0].b.chains[w.layer.p.NetID()]
+	first, second := w.parties[0].b.standing(l1), w.parties[0].b.standing(layer)
+	first.Height, second.Height = height, height
+	s := &Sight{Terms: &terms, Role: role, First: first, Second: second, Leg1: Held{Needed: 4}, Leg2: Held{Needed: 4},
+		Signed: true, Secret: role == swap.Initiator}
+	s.Leg1.Ripe, s.Leg2.Ripe = height >= int32(terms.First.Expiry), height >= int32(terms.Second.Expiry)
+	return s
+}
+
 // TestDecide changes one thing at a time in what is seen of a swap whose t2 is at 90 and t1 at 234.
 func TestDecide(t *testing.T) {
 	w := newSwapWorld(t, 20, 0)
 	w.agree(w.request(true, true, swap.P2TR))
-	at := func(role swap.Role, height int32, change func(s *Sight)) *Sight {
-		terms := *w.state(w.parties[0]).Terms
-		l1, layer := w.parties[0].b.chains[w.l1.p.NetID()], w.parties[0].b.chains[w.layer.p.NetID()]
-		first, second := w.parties[0].b.standing(l1), w.parties[0].b.standing(layer)
-		first.Height, second.Height = height, height
-		s := &Sight{Terms: &terms, Role: role, First: first, Second: second, Leg1: Held{Needed: 4}, Leg2: Held{Needed: 4},
-			Signed: true, Secret: role == swap.Initiator}
-		s.Leg1.Ripe, s.Leg2.Ripe = height >= int32(terms.First.Expiry), height >= int32(terms.Second.Expiry)
-		change(s)
-		return s
-	}
 	funded := func(first, second int32) func(*Sight) {
 		return func(s *Sight) { s.Leg1.Depth, s.Leg2.Depth = first, second }
 	}
@@ -96,10 +101,8 @@ func TestDecide(t *testing.T) {
 		{"both gone", b, 240, and(funded(9, 9), shown, taken2, back1, final), Rest, Lost, 0},
 		{"has it all", b, 60, and(funded(9, 9), shown, taken1, taken2, final), Rest, Redeemed, 0},
 	} {
-		s := at(c.role, c.height, c.change)
-		if s.Terms.Second.Expiry != 90 || s.Terms.First.Expiry != 234 {
-			t.Fatalf("t2 %d, t1 %d", s.Terms.Second.Expiry, s.Terms.First.Expiry)
-		}
+		s := w.sight(t, c.role, c.height)
+		c.change(s)
 		d := Decide(s)
 		if d.Move != c.move || d.Phase != c.phase && c.phase != "" || d.Until != c.until {
 			t.Errorf("%s: %s, %s until %d (%s), want %s, %s until %d", c.name, d.Move, d.Phase, d.Until, d.Why, c.move, c.phase, c.until)

@@ -3,6 +3,7 @@ package chain
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/consensus"
 	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/chains"
 )
 
 // TestIndexAgainstTree compares everything that the index says of headers, on all
@@ -21,70 +23,86 @@ func TestIndexAgainstTree(t *testing.T) {
 	p := testchain.Easy(t, "dev")
 	p.Eras = testchain.Params(t, "dev").Eras
 	for seed := range uint64(4) {
-		rng := rand.New(rand.NewPCG(seed, 3))
-		tree := spv.NewTree(&p.Rules)
-		dir := t.TempDir()
-		c := quick(t, dir, p, nil, Options{})
-		all := []spv.Block{{Hash: p.NetID()}}
-		for range 300 {
-			on := all[max(0, len(all)-1-rng.IntN(4))]
-			if rng.IntN(10) == 0 {
-				on = all[rng.IntN(len(all))]
-			}
-			h := spv.Header{0: 4, 40: byte(rng.IntN(256))}
-			copy(h[4:], on.Hash[:])
-			_, median, _ := tree.After(on.Hash, 0)
-			time := median + 1 + rng.Uint32N(40)
-			binary.LittleEndian.PutUint32(h[68:], time)
-			bits, _, ok := tree.After(on.Hash, time)
-			if !ok {
-				t.Fatal("no bits")
-			}
-			binary.LittleEndian.PutUint32(h[72:], bits)
-			target, _ := spv.ParseTarget(bits)
-			for id := h.ID(); !spv.Meets(&id, &target); id = h.ID() {
-				binary.LittleEndian.PutUint32(h[76:], h.Nonce()+1)
-			}
-			_, err := tree.Connect([]spv.Sealed{{Header: h}}, 0)
-			check(t, err)
-			n, err := c.AcceptHeaders([]spv.Sealed{{Header: h}}, 0)
-			if check(t, err); n != 1 {
-				t.Fatalf("%d headers were new", n)
-			}
-			all = append(all, spv.Block{Height: on.Height + 1, Hash: h.ID()})
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 3))
+			tree := spv.NewTree(&p.Rules)
+			dir := t.TempDir()
+			c := quick(t, dir, p, nil, Options{})
+			all := growBoth(t, rng, tree, c)
+			check(t, c.Close())
+			c = quick(t, dir, p, nil, Options{})
+			compareIndex(t, rng, tree, c, all)
+			check(t, c.Close())
+		})
+	}
+}
+
+// growBoth gives a new tree and a new chain the same 300 headers, on branches of branches, and
+// returns them behind genesis.
+func growBoth(t *testing.T, rng *rand.Rand, tree *spv.Tree, c *Chain) []spv.Block {
+	t.Helper()
+	all := []spv.Block{{Hash: tree.Tip().Hash}}
+	for range 300 {
+		on := all[max(0, len(all)-1-rng.IntN(4))]
+		if rng.IntN(10) == 0 {
+			on = all[rng.IntN(len(all))]
 		}
-		check(t, c.Close())
-		c = quick(t, dir, p, nil, Options{})
-		for _, b := range all {
-			want, _ := tree.WorkAt(b.Hash)
-			if got, ok := c.WorkAt(b.Hash); !ok || got != want {
-				t.Fatalf("seed %d: work of %s: %s, want %s", seed, b, got.Hex(), want.Hex())
-			}
-			if at, ok := c.Lookup(b.Hash); !ok || at != b {
-				t.Fatalf("seed %d: %s is %s", seed, b, at)
-			}
-			time := rng.Uint32N(2_000_000_000)
-			bits, median, ok := c.After(b.Hash, time)
-			wantBits, wantMedian, _ := tree.After(b.Hash, time)
-			if !ok || bits != wantBits || median != wantMedian {
-				t.Fatalf("seed %d: after %s: %08x %d, want %08x %d", seed, b, bits, median, wantBits, wantMedian)
-			}
-			for h := int32(-1); h <= b.Height+1; h++ {
-				got, ok := c.Ancestor(b.Hash, h)
-				if want, has := tree.Ancestor(b.Hash, h); ok != has || got != want {
-					t.Fatalf("seed %d: ancestor of %s at %d: %s", seed, b, h, got)
-				}
+		h := spv.Header{0: 4, 40: byte(rng.IntN(256))}
+		copy(h[4:], on.Hash[:])
+		_, median, _ := tree.After(on.Hash, 0)
+		time := median + 1 + rng.Uint32N(40)
+		binary.LittleEndian.PutUint32(h[68:], time)
+		bits, _, ok := tree.After(on.Hash, time)
+		if !ok {
+			t.Fatal("no bits")
+		}
+		binary.LittleEndian.PutUint32(h[72:], bits)
+		target, _ := spv.ParseTarget(bits)
+		for id := h.ID(); !spv.Meets(&id, &target); id = h.ID() {
+			binary.LittleEndian.PutUint32(h[76:], h.Nonce()+1)
+		}
+		_, err := tree.Connect([]spv.Sealed{{Header: h}}, 0)
+		check(t, err)
+		n, err := c.AcceptHeaders([]spv.Sealed{{Header: h}}, 0)
+		if check(t, err); n != 1 {
+			t.Fatalf("%d headers were new", n)
+		}
+		all = append(all, spv.Block{Height: on.Height + 1, Hash: h.ID()})
+	}
+	return all
+}
+
+// compareIndex asks both for the work, the place, the next target and the ancestors of every header.
+func compareIndex(t *testing.T, rng *rand.Rand, tree *spv.Tree, c *Chain, all []spv.Block) {
+	t.Helper()
+	for _, b := range all {
+		want, _ := tree.WorkAt(b.Hash)
+		if got, ok := c.WorkAt(b.Hash); !ok || got != want {
+			t.Fatalf("work of %s: %s, want %s", b, got.Hex(), want.Hex())
+		}
+		if at, ok := c.Lookup(b.Hash); !ok || at != b {
+			t.Fatalf("%s is %s", b, at)
+		}
+		time := rng.Uint32N(2_000_000_000)
+		bits, median, ok := c.After(b.Hash, time)
+		wantBits, wantMedian, _ := tree.After(b.Hash, time)
+		if !ok || bits != wantBits || median != wantMedian {
+			t.Fatalf("after %s: %08x %d, want %08x %d", b, bits, median, wantBits, wantMedian)
+		}
+		for h := int32(-1); h <= b.Height+1; h++ {
+			got, ok := c.Ancestor(b.Hash, h)
+			if want, has := tree.Ancestor(b.Hash, h); ok != has || got != want {
+				t.Fatalf("ancestor of %s at %d: %s", b, h, got)
 			}
 		}
-		best, locator := c.BestHeader()
-		work, _ := c.WorkAt(best.Hash)
-		if tree.Work() != work || !slices.Equal(c.locator(c.byID[tree.Tip().Hash]), tree.Locator()) || locator[0] != best.Hash {
-			t.Fatalf("seed %d: best header %s, want %s", seed, best, tree.Tip())
-		}
-		if m := c.Missing(1000); len(m) != int(best.Height) || m[0].Height != 1 || m[len(m)-1] != best {
-			t.Fatalf("seed %d: %d missing up to %s", seed, len(m), best)
-		}
-		check(t, c.Close())
+	}
+	best, locator := c.BestHeader()
+	work, _ := c.WorkAt(best.Hash)
+	if tree.Work() != work || !slices.Equal(c.locator(c.byID[tree.Tip().Hash]), tree.Locator()) || locator[0] != best.Hash {
+		t.Fatalf("best header %s, want %s", best, tree.Tip())
+	}
+	if m := c.Missing(1000); len(m) != int(best.Height) || m[0].Height != 1 || m[len(m)-1] != best {
+		t.Fatalf("%d missing up to %s", len(m), best)
 	}
 }
 
@@ -102,6 +120,22 @@ func TestReads(t *testing.T) {
 	if err != nil || n != 25 || c.Tip().Height != 0 {
 		t.Fatalf("%d headers, %v", n, err)
 	}
+	readOutOfOrder(t, c, list)
+	readHeaders(t, c, list)
+	p.P2P.HeadersSize = 7*spv.HeaderSize + 1
+	if sealed, err := c.Sealed(nil, spv.Hash{}); err != nil || len(sealed) != 7 {
+		t.Fatalf("%d headers, %v", len(sealed), err)
+	}
+	readNowhere(t, c)
+	readNext(t, c, list[24])
+	readCoinbases(t, c, list[0], g)
+	check(t, c.Close())
+}
+
+// readOutOfOrder hands over the blocks of known headers, the second before the first: what is
+// missing is told each time.
+func readOutOfOrder(t *testing.T, c *Chain, list []*made) {
+	t.Helper()
 	if m := c.Missing(3); len(m) != 3 || m[0] != list[0].ref() || m[2] != list[2].ref() {
 		t.Fatalf("missing: %v", m)
 	}
@@ -123,6 +157,11 @@ func TestReads(t *testing.T) {
 	if r, err := c.Accept(list[3].raw, 0); err != nil || r.Status != Duplicate || r.Block != list[3].ref() {
 		t.Fatalf("%+v, %v", r, err)
 	}
+}
+
+// readHeaders asks for the headers between a locator and where to stop.
+func readHeaders(t *testing.T, c *Chain, list []*made) {
+	t.Helper()
 	sealed, err := c.Sealed([]spv.Hash{{9}, list[4].id, list[2].id}, list[9].id)
 	if err != nil || len(sealed) != 5 || sealed[0].Header != list[5].header || sealed[4].Header != list[9].header {
 		t.Fatalf("%d headers, %v", len(sealed), err)
@@ -130,10 +169,11 @@ func TestReads(t *testing.T) {
 	if sealed, err := c.Sealed(nil, spv.Hash{}); err != nil || len(sealed) != 25 {
 		t.Fatalf("%d headers, %v", len(sealed), err)
 	}
-	p.P2P.HeadersSize = 7*spv.HeaderSize + 1
-	if sealed, err := c.Sealed(nil, spv.Hash{}); err != nil || len(sealed) != 7 {
-		t.Fatalf("%d headers, %v", len(sealed), err)
-	}
+}
+
+// readNowhere asks for a block that nobody knows, and for what would be below and above the chain.
+func readNowhere(t *testing.T, c *Chain) {
+	t.Helper()
 	if _, err := c.Block(spv.Hash{1}); !errors.Is(err, ErrUnknown) {
 		t.Fatalf("got %v", err)
 	}
@@ -148,27 +188,41 @@ func TestReads(t *testing.T) {
 			t.Fatalf("a block at %d", h)
 		}
 	}
-	// What Next says is what the next block is judged by.
+}
+
+// readNext: what Next says is what the block on top of the tip is judged by.
+func readNext(t *testing.T, c *Chain, tip *made) {
+	t.Helper()
 	next, err := c.Next()
 	check(t, err)
-	tip := list[24]
 	if next.Prev != tip.ref() || next.MedianTime != tip.at(20).header.Time() || next.MedianTime != c.MedianTime() ||
 		next.MedianTimeAt(10) != tip.at(5).header.Time() || c.NextBits(tip.header.Time()+10) != testchain.EasyBits {
 		t.Fatalf("next: %+v", next)
 	}
-	head, err := c.FilterHeader(25)
+	head, err := c.FilterHeader(tip.height)
 	if err != nil || head != next.FilterHeader {
 		t.Fatalf("filter header %s, %v", head, err)
 	}
-	cb := list[0].txs[0]
+}
+
+// readCoinbases: a block's coinbase is a coin, that of genesis is none.
+func readCoinbases(t *testing.T, c *Chain, first, genesis *made) {
+	t.Helper()
+	cb := first.txs[0]
 	coin, err := c.Coin(wire.OutPoint{Hash: cb.TxHash()})
 	if err != nil || coin == nil || coin.Height != 1 || !coin.Coinbase {
 		t.Fatalf("coin %+v, %v", coin, err)
 	}
-	if coin, err := c.Coin(wire.OutPoint{Hash: g.txs[0].TxHash()}); err != nil || coin != nil {
+	if coin, err := c.Coin(wire.OutPoint{Hash: genesis.txs[0].TxHash()}); err != nil || coin != nil {
 		t.Fatalf("genesis's coinbase: %+v, %v", coin, err)
 	}
-	check(t, c.Close())
+}
+
+// spoiled is a way to spoil a block, the check that finds it, and whether it is bad for ever.
+type spoiled struct {
+	spoil func(b *made) *made
+	want  string
+	ever  bool
 }
 
 // TestRefused spoils a block in one way each. Those that are bad for ever are remembered,
@@ -176,11 +230,7 @@ func TestReads(t *testing.T) {
 func TestRefused(t *testing.T) {
 	p := testchain.Easy(t, "dev")
 	g := genesisOf(t, p)
-	for name, s := range map[string]struct {
-		spoil func(b *made) *made
-		want  string
-		ever  bool
-	}{
+	for name, s := range map[string]spoiled{
 		"a transaction more": {func(b *made) *made {
 			return body(b.header, nil, b.prev, append(slices.Clone(b.txs), b.txs[0]))
 		}, spv.CheckBlockRoot, false},
@@ -213,46 +263,49 @@ func TestRefused(t *testing.T) {
 			return body(h, nil, b.prev, b.txs)
 		}, spv.CheckWork, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := quick(t, t.TempDir(), p, nil, Options{})
-			list := run(p, g, 13, 1)
-			for _, b := range list[:12] {
-				_, err := c.Accept(b.raw, 0)
-				check(t, err)
-			}
-			good := list[12]
-			bad := s.spoil(good)
-			_, err := c.Accept(bad.raw, good.header.Time())
-			var refused *spv.CheckError
-			if !errors.As(err, &refused) || refused.Name != s.want {
-				t.Fatalf("got %v, want %s", err, s.want)
-			}
-			var he *spv.HeaderError
-			ever := consensus.Permanent(err)
-			if errors.As(err, &he) {
-				ever = he.Permanent()
-			}
-			if ever != s.ever {
-				t.Fatalf("%v: for ever is %v", err, ever)
-			}
-			if e := c.byID[bad.id]; e != nil && e.has(invalid) != s.ever {
-				t.Fatalf("remembered as invalid: %v", e.has(invalid))
-			}
-			if e := c.byID[bad.id]; e != nil && s.ever {
-				if _, err := c.Accept(bad.raw, 0); err == nil && c.OnBest(bad.ref()) {
-					t.Fatal("taken the second time")
-				}
-				if _, err := c.Accept(block(p, bad, 1).raw, 0); !errors.Is(err, errInvalid) {
-					t.Fatalf("on top of it: %v", err)
-				}
-			}
-			r, err := c.Accept(good.raw, good.header.Time())
-			if err != nil || r.Status != Connected {
-				t.Fatalf("the true block: %s, %v", r.Status, err)
-			}
-			check(t, c.Close())
-		})
+		t.Run(name, func(t *testing.T) { s.refused(t, p, run(p, g, 13, 1)) })
 	}
+}
+
+// refused gives a chain all blocks of a list, the last one spoiled first.
+func (s *spoiled) refused(t *testing.T, p *chains.Params, list []*made) {
+	t.Helper()
+	c := quick(t, t.TempDir(), p, nil, Options{})
+	for _, b := range list[:12] {
+		_, err := c.Accept(b.raw, 0)
+		check(t, err)
+	}
+	good := list[12]
+	bad := s.spoil(good)
+	_, err := c.Accept(bad.raw, good.header.Time())
+	var refused *spv.CheckError
+	if !errors.As(err, &refused) || refused.Name != s.want {
+		t.Fatalf("got %v, want %s", err, s.want)
+	}
+	var he *spv.HeaderError
+	ever := consensus.Permanent(err)
+	if errors.As(err, &he) {
+		ever = he.Permanent()
+	}
+	if ever != s.ever {
+		t.Fatalf("%v: for ever is %v", err, ever)
+	}
+	if e := c.byID[bad.id]; e != nil && e.has(invalid) != s.ever {
+		t.Fatalf("remembered as invalid: %v", e.has(invalid))
+	}
+	if e := c.byID[bad.id]; e != nil && s.ever {
+		if _, err := c.Accept(bad.raw, 0); err == nil && c.OnBest(bad.ref()) {
+			t.Fatal("taken the second time")
+		}
+		if _, err := c.Accept(block(p, bad, 1).raw, 0); !errors.Is(err, errInvalid) {
+			t.Fatalf("on top of it: %v", err)
+		}
+	}
+	r, err := c.Accept(good.raw, good.header.Time())
+	if err != nil || r.Status != Connected {
+		t.Fatalf("the true block: %s, %v", r.Status, err)
+	}
+	check(t, c.Close())
 }
 
 // TestReadsMeanwhile reads from several goroutines while blocks come and go; for the race

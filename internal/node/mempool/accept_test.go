@@ -297,58 +297,6 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-// TestOrphanPaysForParent: the child comes first, then the parent that pays nothing.
-func TestOrphanPaysForParent(t *testing.T) {
-	w := newWorld(t, "dev", nil)
-	parent := w.pay(0)
-	kid := w.child(parent, 1000)
-	grandkid := w.child(kid, 1000)
-	w.must(Orphan, grandkid)
-	r := w.must(Orphan, kid)
-	if len(r.Missing) != 1 || r.Missing[0] != parent.TxHash() {
-		t.Fatalf("%+v", r)
-	}
-	if r = w.must(Accepted, parent); len(r.Accepted) != 3 {
-		t.Fatalf("%+v", r)
-	}
-	w.holds(true, parent, kid, grandkid)
-	if s := w.pool.Stats(w.now); s.Orphans != 0 {
-		t.Fatalf("%+v", s)
-	}
-}
-
-func TestOrphansBounded(t *testing.T) {
-	w := newWorld(t, "dev", nil)
-	hidden := w.pay(1000)
-	kid := w.child(hidden, 1000)
-	w.must(Orphan, kid) // from 1
-	for i := range 1000 {
-		fake := w.pay(1000)
-		fake.LockTime = uint32(i)
-		if _, err := w.add(w.child(fake, 1000), 2); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s := w.pool.Stats(w.now); s.Orphans > maxOrphans || w.pool.orphans.size > orphanBytes {
-		t.Fatalf("%+v", s)
-	}
-	if r := w.must(Accepted, hidden); len(r.Accepted) != 2 {
-		t.Fatal("one source pushed out another's orphan")
-	}
-	w.pool.Forget(2)
-	if s := w.pool.Stats(w.now); s.Orphans != 0 {
-		t.Fatalf("%+v", s)
-	}
-	w.must(Orphan, w.child(w.pay(1), 1000))
-	w.pool.Tick(w.now.Add(orphanExpiry + time.Second))
-	if s := w.pool.Stats(w.now); s.Orphans != 0 {
-		t.Fatalf("%+v", s)
-	}
-	if r, err := w.pool.Add(w.now, w.child(w.pay(1), 1000), 0); err != nil || r.Status != Orphan || w.pool.Stats(w.now).Orphans != 0 {
-		t.Fatalf("our own are not kept: %+v, %v", r, err)
-	}
-}
-
 func TestSizeCap(t *testing.T) {
 	w := newWorld(t, "dev", func(c *Config) { c.Bytes = 40_000 })
 	var txs []*wire.MsgTx
@@ -411,72 +359,6 @@ func TestExpiry(t *testing.T) {
 	w.audit()
 }
 
-func TestBlocks(t *testing.T) {
-	w := newWorld(t, "dev", nil)
-	coin := w.coin(1_000_000)
-	a := w.spend([]wire.OutPoint{coin}, 990_000)
-	b := w.child(a, 1000)
-	c := w.child(b, 1000)
-	rival := w.spend([]wire.OutPoint{coin}, 980_000)
-	w.must(Accepted, a, b, c)
-	before := maps(w.coins)
-	one := w.block(a)
-	w.holds(false, a)
-	w.holds(true, b, c)
-	if again, err := w.add(a, 1); err == nil || again.Status != 0 {
-		t.Fatal("in the chain already")
-	} else {
-		wantRefused(t, err, CheckUnspent)
-	}
-
-	// Back again, and onto a branch with the rival.
-	w.height, w.coins = w.height-1, maps(before)
-	check(t, w.pool.Moved(w.now, [][]*wire.MsgTx{one}, nil))
-	w.audit()
-	w.holds(true, a, b, c)
-	w.block(rival)
-	w.holds(false, a, b, c)
-	w.height, w.coins = w.height-1, maps(before)
-	w.apply([]*wire.MsgTx{a, b})
-	check(t, w.pool.Moved(w.now, [][]*wire.MsgTx{{rival}}, [][]*wire.MsgTx{{a, b}}))
-	w.audit()
-	if s := w.pool.Stats(w.now); s.Count != 0 {
-		t.Fatalf("%+v", s)
-	}
-
-	// An orphan whose parent comes in a block.
-	parent := w.pay(1000)
-	kid := w.child(parent, 1000)
-	w.must(Orphan, kid)
-	w.block(parent)
-	w.holds(true, kid)
-}
-
-// TestReorgDropsUnripe: what a shorter branch does not allow goes.
-func TestReorgDropsUnripe(t *testing.T) {
-	w := newWorld(t, "dev", nil)
-	w.block()
-	locked := w.pay(1000)
-	locked.LockTime = uint32(w.height)
-	op := w.coin(1_000_000)
-	c := w.coins[op]
-	c.Coinbase, c.Height = true, w.height+1-w.p.Maturity(1)
-	w.coins[op] = c
-	unripe := w.spend([]wire.OutPoint{op}, 990_000)
-	fine := w.pay(1000)
-	kid := w.child(unripe, 1000)
-	w.must(Accepted, locked, unripe, fine, kid)
-	seq := w.pool.byID[fine.TxHash()].seq
-	w.height--
-	check(t, w.pool.Moved(w.now, [][]*wire.MsgTx{{}}, nil))
-	w.audit()
-	w.holds(false, locked, unripe, kid)
-	w.holds(true, fine)
-	if got := w.pool.byID[fine.TxHash()].seq; got != seq {
-		t.Fatalf("turn %d, want %d", got, seq)
-	}
-}
-
 func TestChainErrors(t *testing.T) {
 	w := newWorld(t, "dev", nil)
 	tx := w.pay(1000)
@@ -506,12 +388,4 @@ func TestSince(t *testing.T) {
 	if _, ok := w.pool.Served(b.WitnessHash(), list[0].Seq); ok {
 		t.Fatal("b is served before it was announced")
 	}
-}
-
-func maps(m map[wire.OutPoint]consensus.Coin) map[wire.OutPoint]consensus.Coin {
-	c := make(map[wire.OutPoint]consensus.Coin, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
 }

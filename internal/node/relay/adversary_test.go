@@ -51,6 +51,126 @@ func invOf(kind wire.InvType, from, count int) *wire.MsgInv {
 	return inv
 }
 
+// siege is a node between two honest ones that an adversary attacks.
+type siege struct {
+	*network
+	list         []*host
+	victim       *host
+	tip          spv.Block // of all three
+	good, rotten []byte    // the next block, and the same with another transaction than its header stands for
+}
+
+// next prepares the blocks of an attack.
+func (w *siege) next() {
+	w.tip = w.same(w.list)
+	w.good = w.build(w.list[0])
+	w.rotten = append([]byte(nil), w.good...)
+	w.rotten[len(w.rotten)-20] ^= 1
+}
+
+// attack is what an adversary says.
+type attack struct {
+	name  string
+	drops string // what the adversary is dropped for; empty: it is not
+	ban   bool
+	talk  func(w *siege, l *link)
+}
+
+var attacks = []attack{
+	{"garbage block", "block", true, func(w *siege, l *link) { w.say(l, &msg.Block{Raw: []byte{1, 2, 3}}) }},
+	{"garbage transaction", "transaction", true, func(w *siege, l *link) { w.say(l, &msg.Tx{Raw: []byte{1, 2, 3}}) }},
+	{"two lines of headers", "one line", true, func(w *siege, l *link) {
+		w.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: w.p.Genesis}, {Header: w.p.Genesis}}})
+	}},
+	{"header without work", "work", true, func(w *siege, l *link) {
+		h := header(w.good)
+		target, _ := spv.ParseTarget(testchain.EasyBits)
+		for id := h.ID(); spv.Meets(&id, &target); id = h.ID() {
+			h[76]++
+		}
+		w.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
+	}},
+	{"headers that lead nowhere", "too much", true, func(w *siege, l *link) {
+		for i := range 12 {
+			h := header(w.good)
+			other := number(i)
+			copy(h[4:], other[:])
+			w.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
+			w.run(time.Second) // what comes before the answer to a question may have crossed it
+		}
+	}},
+	{"blocks that nobody asked for", "too much", true, func(w *siege, l *link) {
+		for range 120 {
+			w.say(l, &msg.Block{Raw: w.good})
+		}
+	}},
+	{"mutated block", "not the block", true, func(w *siege, l *link) {
+		answers := l.host.alter
+		l.host.alter = func(from *host, m msg.Message) msg.Message {
+			answers(from, m)
+			if d, ok := m.(*wire.MsgGetData); ok && d.InvList[0].Type == wire.InvTypeWitnessBlock {
+				w.say(l, &msg.Block{Raw: w.rotten})
+			}
+			return m
+		}
+		w.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: header(w.good)}}})
+	}},
+	{"withheld block", "no block", false, func(w *siege, l *link) {
+		w.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: header(w.good)}}})
+	}},
+	{"silence to getheaders", "no answer", false, func(w *siege, l *link) {
+		h := number(5)
+		l.host.silent = true
+		w.say(l, &wire.MsgInv{InvList: []*wire.InvVect{wire.NewInvVect(wire.InvTypeBlock, &h)}})
+	}},
+	{"huge invs", "", false, func(w *siege, l *link) {
+		for i := range 20 {
+			w.say(l, invOf(wire.InvTypeTx, i*50_000, 49_000))
+		}
+	}},
+	{"flood of getdata", "getdata", false, func(w *siege, l *link) {
+		for i := range 40 {
+			want := &wire.MsgGetData{InvList: invOf(wire.InvTypeWitnessBlock, i*50_000, 49_000).InvList}
+			for _, v := range want.InvList {
+				v.Hash = w.tip.Hash
+			}
+			w.say(l, want)
+		}
+	}},
+	{"flood of getheaders", "questions", false, func(w *siege, l *link) {
+		for range 100_000 {
+			w.say(l, &wire.MsgGetHeaders{ProtocolVersion: msg.Version})
+			genesis := w.p.NetID()
+			w.say(l, &wire.MsgGetHeaders{ProtocolVersion: msg.Version, BlockLocatorHashes: []*spv.Hash{&genesis}})
+		}
+	}},
+	{"filters of too many", "filters", false, func(w *siege, l *link) {
+		w.say(l, wire.NewMsgGetCFilters(wire.GCSFilterRegular, 500, &w.tip.Hash))
+	}},
+	{"filters of another type", "filters", false, func(w *siege, l *link) {
+		w.say(l, wire.NewMsgGetCFHeaders(7, 1, &w.tip.Hash))
+	}},
+	{"transaction of nothing", "amount", true, func(w *siege, l *link) {
+		tx := w.pay(w.list[0], 1, 1000)
+		tx.TxOut[0].Value = -5
+		w.say(l, txMessage(tx))
+	}},
+	{"scripts that fail", "too much", true, func(w *siege, l *link) {
+		for i := range 30 {
+			tx := w.pay(w.list[0], 1, 1000+int64(i))
+			tx.TxIn[0].Witness = wire.TxWitness{{0}}
+			w.say(l, txMessage(tx))
+		}
+	}},
+	{"orphans", "", false, func(w *siege, l *link) {
+		for i := range 1000 {
+			tx := w.pay(w.list[0], 1, 1000)
+			tx.TxIn[0].PreviousOutPoint.Hash = number(i)
+			w.say(l, txMessage(tx))
+		}
+	}},
+}
+
 // TestAdversary: whatever a peer says, two honest nodes behind the victim stay in step,
 // and the victim remembers little.
 func TestAdversary(t *testing.T) {
@@ -62,150 +182,49 @@ func TestAdversary(t *testing.T) {
 	n.connect(list[0], list[1])
 	n.connect(list[1], list[2])
 	n.run(20 * time.Second)
-	victim := list[1]
-	tip := n.same(list)
-	good := n.build(list[0])
-	rotten := append([]byte(nil), good...)
-	rotten[len(rotten)-20] ^= 1 // another transaction than the header stands for
-
-	tests := []struct {
-		name  string
-		drops string // what the adversary is dropped for; empty: it is not
-		ban   bool
-		talk  func(l *link)
-	}{
-		{"garbage block", "block", true, func(l *link) { n.say(l, &msg.Block{Raw: []byte{1, 2, 3}}) }},
-		{"garbage transaction", "transaction", true, func(l *link) { n.say(l, &msg.Tx{Raw: []byte{1, 2, 3}}) }},
-		{"two lines of headers", "one line", true, func(l *link) {
-			n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: n.p.Genesis}, {Header: n.p.Genesis}}})
-		}},
-		{"header without work", "work", true, func(l *link) {
-			h := header(good)
-			target, _ := spv.ParseTarget(testchain.EasyBits)
-			for id := h.ID(); spv.Meets(&id, &target); id = h.ID() {
-				h[76]++
-			}
-			n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
-		}},
-		{"headers that lead nowhere", "too much", true, func(l *link) {
-			for i := range 12 {
-				h := header(good)
-				other := number(i)
-				copy(h[4:], other[:])
-				n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: h}}})
-				n.run(time.Second) // what comes before the answer to a question may have crossed it
-			}
-		}},
-		{"blocks that nobody asked for", "too much", true, func(l *link) {
-			for range 120 {
-				n.say(l, &msg.Block{Raw: good})
-			}
-		}},
-		{"mutated block", "not the block", true, func(l *link) {
-			answers := l.host.alter
-			l.host.alter = func(from *host, m msg.Message) msg.Message {
-				answers(from, m)
-				if d, ok := m.(*wire.MsgGetData); ok && d.InvList[0].Type == wire.InvTypeWitnessBlock {
-					n.say(l, &msg.Block{Raw: rotten})
-				}
-				return m
-			}
-			n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: header(good)}}})
-		}},
-		{"withheld block", "no block", false, func(l *link) {
-			n.say(l, &msg.Headers{Headers: []spv.Sealed{{Header: header(good)}}})
-		}},
-		{"silence to getheaders", "no answer", false, func(l *link) {
-			h := number(5)
-			l.host.silent = true
-			n.say(l, &wire.MsgInv{InvList: []*wire.InvVect{wire.NewInvVect(wire.InvTypeBlock, &h)}})
-		}},
-		{"huge invs", "", false, func(l *link) {
-			for i := range 20 {
-				n.say(l, invOf(wire.InvTypeTx, i*50_000, 49_000))
-			}
-		}},
-		{"flood of getdata", "getdata", false, func(l *link) {
-			for i := range 40 {
-				want := &wire.MsgGetData{InvList: invOf(wire.InvTypeWitnessBlock, i*50_000, 49_000).InvList}
-				for _, v := range want.InvList {
-					v.Hash = tip.Hash
-				}
-				n.say(l, want)
-			}
-		}},
-		{"flood of getheaders", "questions", false, func(l *link) {
-			for range 100_000 {
-				n.say(l, &wire.MsgGetHeaders{ProtocolVersion: msg.Version})
-				genesis := n.p.NetID()
-				n.say(l, &wire.MsgGetHeaders{ProtocolVersion: msg.Version, BlockLocatorHashes: []*spv.Hash{&genesis}})
-			}
-		}},
-		{"filters of too many", "filters", false, func(l *link) {
-			n.say(l, wire.NewMsgGetCFilters(wire.GCSFilterRegular, 500, &tip.Hash))
-		}},
-		{"filters of another type", "filters", false, func(l *link) {
-			n.say(l, wire.NewMsgGetCFHeaders(7, 1, &tip.Hash))
-		}},
-		{"transaction of nothing", "amount", true, func(l *link) {
-			tx := n.pay(list[0], 1, 1000)
-			tx.TxOut[0].Value = -5
-			n.say(l, txMessage(tx))
-		}},
-		{"scripts that fail", "too much", true, func(l *link) {
-			for i := range 30 {
-				tx := n.pay(list[0], 1, 1000+int64(i))
-				tx.TxIn[0].Witness = wire.TxWitness{{0}}
-				n.say(l, txMessage(tx))
-			}
-		}},
-		{"orphans", "", false, func(l *link) {
-			for i := range 1000 {
-				tx := n.pay(list[0], 1, 1000)
-				tx.TxIn[0].PreviousOutPoint.Hash = number(i)
-				n.say(l, txMessage(tx))
-			}
-		}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			drops, bans := len(victim.drops), victim.bans
-			enemy := n.adversary()
-			_, l := n.connect(victim, enemy)
-			n.run(time.Second)
-			before := memory()
-			test.talk(l)
-			n.run(4 * time.Minute)
-			if test.drops == "" && len(victim.drops) > drops {
-				t.Fatalf("dropped: %v", victim.drops[drops:])
-			}
-			if test.drops != "" && (len(victim.drops) != drops+1 || !strings.Contains(victim.drops[drops].Error(), test.drops)) {
-				t.Fatalf("drops %v, want one for %q", victim.drops[drops:], test.drops)
-			}
-			if test.ban != (victim.bans > bans) {
-				t.Fatalf("banned: %v, want %v", victim.bans > bans, test.ban)
-			}
-			if l.up {
-				n.cut(l)
-			}
-			n.mine(list[0])
-			n.run(10 * time.Second)
-			tip = n.same(list)
-			if grown := int64(memory()) - int64(before); grown > 30<<20 {
-				t.Fatalf("%d bytes more in memory", grown)
-			}
-			m := victim.node.m
-			if len(m.fetches) > 0 || len(m.wanted) > maxAsks || len(m.peers) != 2 {
-				t.Fatalf("%d blocks, %d transactions, %d peers left", len(m.fetches), len(m.wanted), len(m.peers))
-			}
-			good = n.build(list[0])
-			rotten = append([]byte(nil), good...)
-			rotten[len(rotten)-20] ^= 1
-		})
+	w := &siege{network: n, list: list, victim: list[1]}
+	for _, a := range attacks {
+		w.next()
+		t.Run(a.name, func(t *testing.T) { w.withstands(t, &a) })
 	}
 	n.hold(false, n.pay(list[0], 1, 1000), list...)
 	if len(list[0].drops)+len(list[2].drops) > 0 {
 		t.Fatalf("honest nodes dropped: %v, %v", list[0].drops, list[2].drops)
+	}
+}
+
+// withstands wants the adversary to be dropped as the attack deserves, the honest nodes to go on, and little to be left of it.
+func (w *siege) withstands(t *testing.T, a *attack) {
+	t.Helper()
+	victim := w.victim
+	drops, bans := len(victim.drops), victim.bans
+	enemy := w.adversary()
+	_, l := w.connect(victim, enemy)
+	w.run(time.Second)
+	before := memory()
+	a.talk(w, l)
+	w.run(4 * time.Minute)
+	if a.drops == "" && len(victim.drops) > drops {
+		t.Fatalf("dropped: %v", victim.drops[drops:])
+	}
+	if a.drops != "" && (len(victim.drops) != drops+1 || !strings.Contains(victim.drops[drops].Error(), a.drops)) {
+		t.Fatalf("drops %v, want one for %q", victim.drops[drops:], a.drops)
+	}
+	if a.ban != (victim.bans > bans) {
+		t.Fatalf("banned: %v, want %v", victim.bans > bans, a.ban)
+	}
+	if l.up {
+		w.cut(l)
+	}
+	w.mine(w.list[0])
+	w.run(10 * time.Second)
+	w.same(w.list)
+	if grown := int64(memory()) - int64(before); grown > 30<<20 {
+		t.Fatalf("%d bytes more in memory", grown)
+	}
+	m := victim.node.m
+	if len(m.fetches) > 0 || len(m.wanted) > maxAsks || len(m.peers) != 2 {
+		t.Fatalf("%d blocks, %d transactions, %d peers left", len(m.fetches), len(m.wanted), len(m.peers))
 	}
 }
 

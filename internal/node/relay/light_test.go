@@ -142,6 +142,22 @@ func TestLightClient(t *testing.T) {
 	}
 }
 
+// reader asks a node one question after another and keeps what it answers.
+type reader struct {
+	*network
+	node *host
+	link *link
+	got  []msg.Message
+}
+
+// ask returns what comes after a question.
+func (r *reader) ask(m msg.Message) []msg.Message {
+	r.got = nil
+	r.say(r.link, m)
+	r.run(20 * time.Second)
+	return r.got
+}
+
 // TestFilterQuestions: the answers are what package chain has, in full.
 func TestFilterQuestions(t *testing.T) {
 	n := newNetwork(t, 30)
@@ -149,25 +165,31 @@ func TestFilterQuestions(t *testing.T) {
 	for range 2100 {
 		n.mine(list[0])
 	}
-	c := list[0].node.chain
-	tip := c.Tip()
-	reader := n.adversary()
-	var got []msg.Message
-	answers := reader.alter
-	reader.alter = func(from *host, m msg.Message) msg.Message {
+	r := &reader{network: n, node: list[0]}
+	enemy := n.adversary()
+	answers := enemy.alter
+	enemy.alter = func(from *host, m msg.Message) msg.Message {
 		answers(from, m)
-		got = append(got, m)
+		r.got = append(r.got, m)
 		return m
 	}
-	_, l := n.connect(list[0], reader)
+	_, r.link = n.connect(list[0], enemy)
 	n.run(time.Second)
-	ask := func(m msg.Message) []msg.Message {
-		got = nil
-		n.say(l, m)
-		n.run(20 * time.Second)
-		return got
-	}
-	replies := ask(wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, 102, &tip.Hash))
+	r.filterHeaders()
+	r.checkpoints()
+	at, _ := list[0].node.chain.BlockAt(5)
+	r.filtersTo(at)
+	r.headerByID(at)
+	r.rivalByID()
+	n.quiet(list)
+}
+
+// filterHeaders wants the hashes of the newest filters, which lead to the header of the last.
+func (r *reader) filterHeaders() {
+	r.t.Helper()
+	c := r.node.node.chain
+	tip := c.Tip()
+	replies := r.ask(wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, 102, &tip.Hash))
 	var heads *wire.MsgCFHeaders
 	for _, m := range replies {
 		if h, ok := m.(*wire.MsgCFHeaders); ok {
@@ -175,52 +197,74 @@ func TestFilterQuestions(t *testing.T) {
 		}
 	}
 	if heads == nil || len(heads.FilterHashes) != 1999 {
-		t.Fatalf("%v", replies)
+		r.t.Fatalf("%v", replies)
 	}
 	chained := heads.PrevFilterHeader
 	for _, h := range heads.FilterHashes {
 		chained = double(append(h[:], chained[:]...))
 	}
 	if want, err := c.FilterHeader(tip.Height); err != nil || chained != want {
-		t.Fatalf("filter header %s, want %s, %v", chained, want, err)
+		r.t.Fatalf("filter header %s, want %s, %v", chained, want, err)
 	}
-	points := ask(wire.NewMsgGetCFCheckpt(wire.GCSFilterRegular, &tip.Hash))
+}
+
+// checkpoints wants the filter header of every thousandth block.
+func (r *reader) checkpoints() {
+	r.t.Helper()
+	c := r.node.node.chain
+	tip := c.Tip()
+	points := r.ask(wire.NewMsgGetCFCheckpt(wire.GCSFilterRegular, &tip.Hash))
 	for _, m := range points {
 		if p, ok := m.(*wire.MsgCFCheckpt); ok {
 			want, _ := c.FilterHeader(2000)
 			if len(p.FilterHeaders) != 2 || *p.FilterHeaders[1] != want {
-				t.Fatalf("%+v", p)
+				r.t.Fatalf("%+v", p)
 			}
 			points = nil
 		}
 	}
 	if points != nil {
-		t.Fatal("no checkpoints")
+		r.t.Fatal("no checkpoints")
 	}
-	at, _ := c.BlockAt(5)
+}
+
+// filtersTo wants the filters from genesis to a block.
+func (r *reader) filtersTo(at spv.Block) {
+	r.t.Helper()
 	count := 0
-	for _, m := range ask(wire.NewMsgGetCFilters(wire.GCSFilterRegular, 0, &at.Hash)) {
+	for _, m := range r.ask(wire.NewMsgGetCFilters(wire.GCSFilterRegular, 0, &at.Hash)) {
 		if f, ok := m.(*wire.MsgCFilter); ok {
-			want, _ := c.Filter(int32(count))
+			want, _ := r.node.node.chain.Filter(int32(count))
 			if !bytes.Equal(f.Data, want) {
-				t.Fatalf("filter %d", count)
+				r.t.Fatalf("filter %d", count)
 			}
 			count++
 		}
 	}
-	if count != 6 {
-		t.Fatalf("%d filters, want 6; drops %v, %v", count, list[0].drops, list[0].node.m.Status().Fault)
+	if count != int(at.Height)+1 {
+		r.t.Fatalf("%d filters, want %d; drops %v, %v", count, at.Height+1, r.node.drops, r.node.node.m.Status().Fault)
 	}
-	one := ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: at.Hash})
+}
+
+// headerByID wants a header of the best chain that is asked for by its id alone.
+func (r *reader) headerByID(at spv.Block) {
+	r.t.Helper()
+	one := r.ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: at.Hash})
 	for _, m := range one {
 		if h, ok := m.(*msg.Headers); ok && len(h.Headers) == 1 && h.Headers[0].Header.ID() == at.Hash {
 			one = nil
 		}
 	}
 	if one != nil {
-		t.Fatal("the header was not served by its id")
+		r.t.Fatal("the header was not served by its id")
 	}
-	side, _ := c.Header(tip.Hash) // a rival of the tip that nobody built on
+}
+
+// rivalByID wants the header of a rival of the tip that nobody built on.
+func (r *reader) rivalByID() {
+	r.t.Helper()
+	c := r.node.node.chain
+	side, _ := c.Header(c.Tip().Hash)
 	target, _ := spv.ParseTarget(side.Bits())
 	for side[76]++; ; side[76]++ {
 		if id := side.ID(); spv.Meets(&id, &target) {
@@ -228,12 +272,11 @@ func TestFilterQuestions(t *testing.T) {
 		}
 	}
 	_, err := c.AcceptHeaders([]spv.Sealed{{Header: side}}, 0)
-	check(t, err)
-	one = ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: side.ID()})
+	check(r.t, err)
+	one := r.ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: side.ID()})
 	if h, ok := one[len(one)-1].(*msg.Headers); !ok || len(h.Headers) != 1 || h.Headers[0].Header != side {
-		t.Fatal("a header off the best chain was not served by its id")
+		r.t.Fatal("a header off the best chain was not served by its id")
 	}
-	n.quiet(list)
 }
 
 func double(b []byte) spv.Hash {

@@ -126,19 +126,21 @@ func TestSampled(t *testing.T) {
 	w.quiet(append(w.list, h))
 }
 
+// sampleFault is what a peer does with the messages of sampled proofs, and what comes of it.
+type sampleFault struct {
+	name           string
+	alter          func(m *msg.Sample) *msg.Sample
+	honest, placed bool // there is an honest peer; a proof is placed
+	bans           int
+	why            string
+}
+
 // TestSampledFaults: whatever a peer does with the messages, nothing false is stored, and an honest peer beside it, or a chain that is
 // fetched from genesis, lets the client go on.
 func TestSampledFaults(t *testing.T) {
 	w := newSampleWorld(t, 51, nil)
-	tip := w.a.node.chain.Tip()
 	kept := func(m *msg.Sample) *msg.Sample { return m }
-	for _, c := range []struct {
-		name           string
-		alter          func(m *msg.Sample) *msg.Sample
-		honest, placed bool // there is an honest peer; a proof is placed
-		bans           int
-		why            string
-	}{
+	for _, c := range []sampleFault{
 		{"says nothing", func(*msg.Sample) *msg.Sample { return nil }, true, true, 0, "no answer to getsample"},
 		{"has none to give", func(m *msg.Sample) *msg.Sample { return &msg.Sample{NetID: m.NetID, Tip: m.Tip, Height: m.Height} }, true, true, 0, ""},
 		{"nobody has one to give", func(m *msg.Sample) *msg.Sample { return &msg.Sample{NetID: m.NetID, Tip: m.Tip, Height: m.Height} }, false, false, 0, ""},
@@ -187,33 +189,41 @@ func TestSampledFaults(t *testing.T) {
 		{"is of another chain", func(m *msg.Sample) *msg.Sample { m.NetID[0] ^= 1; return m }, true, true, 0, "no answer to getsample"},
 		{"is honest", kept, false, true, 0, ""},
 	} {
-		h, d := w.sampling(w.a.l1)
-		h.alter = func(from *host, m msg.Message) msg.Message {
-			if s, ok := m.(*msg.Sample); ok && from == w.a.host {
-				if s = c.alter(s); s == nil {
-					return nil
-				}
-				return s
-			}
-			return m
-		}
-		w.connect(h, w.a.host)
-		if c.honest {
-			w.connect(h, w.b.host)
-		}
-		w.run(3 * time.Minute)
-		s := d.m.Status()
-		if !s.Synced || s.Tip != tip || d.tip(w.network) != tip || (len(d.placed) == 1) != c.placed || h.bans != c.bans {
-			t.Errorf("%s: %+v, placed %d, stored from %d to %s; bans %d, drops %v", c.name, s, len(d.placed), d.base, d.tip(w.network), h.bans, h.drops)
-		}
-		if c.why != "" && (len(h.drops) != 1 || !strings.Contains(h.drops[0].Error(), c.why)) {
-			t.Errorf("%s: drops %v, want one for %q", c.name, h.drops, c.why)
-		}
-		for _, l := range h.links {
-			w.cut(l)
-		}
-		w.run(5 * time.Minute) // the nodes' rations fill up again
+		w.beginsBeside(t, &c)
 	}
+}
+
+// beginsBeside has a client that begins beside a peer with a fault, and wants all of the chain in it, and of the peer what the fault
+// deserves.
+func (w *sampleWorld) beginsBeside(t *testing.T, c *sampleFault) {
+	t.Helper()
+	tip := w.a.node.chain.Tip()
+	h, d := w.sampling(w.a.l1)
+	h.alter = func(from *host, m msg.Message) msg.Message {
+		if s, ok := m.(*msg.Sample); ok && from == w.a.host {
+			if s = c.alter(s); s == nil {
+				return nil
+			}
+			return s
+		}
+		return m
+	}
+	w.connect(h, w.a.host)
+	if c.honest {
+		w.connect(h, w.b.host)
+	}
+	w.run(3 * time.Minute)
+	s := d.m.Status()
+	if !s.Synced || s.Tip != tip || d.tip(w.network) != tip || (len(d.placed) == 1) != c.placed || h.bans != c.bans {
+		t.Errorf("%s: %+v, placed %d, stored from %d to %s; bans %d, drops %v", c.name, s, len(d.placed), d.base, d.tip(w.network), h.bans, h.drops)
+	}
+	if c.why != "" && (len(h.drops) != 1 || !strings.Contains(h.drops[0].Error(), c.why)) {
+		t.Errorf("%s: drops %v, want one for %q", c.name, h.drops, c.why)
+	}
+	for _, l := range h.links {
+		w.cut(l)
+	}
+	w.run(5 * time.Minute) // the nodes' rations fill up again
 }
 
 // TestSampledLeadsNowhere: a proof above whose start nobody has headers costs its peer, and nothing is stored.
@@ -271,23 +281,25 @@ func TestSampledForeign(t *testing.T) {
 	}
 }
 
+// askSample returns what comes to a peer after its question.
+func (w *sampleWorld) askSample(l *link, peer *host, q msg.GetSample) (answers []*msg.Sample) {
+	peer.got = 0
+	peer.alter = func(_ *host, m msg.Message) msg.Message {
+		if s, ok := m.(*msg.Sample); ok {
+			answers = append(answers, s)
+		}
+		return nil
+	}
+	w.say(l, &q)
+	w.run(2 * time.Second)
+	return answers
+}
+
 // TestSampleServed: what a node answers, and how often.
 func TestSampleServed(t *testing.T) {
 	w := newSampleWorld(t, 53, nil)
 	tip := w.a.node.chain.Tip()
 	netID := w.p.NetID()
-	ask := func(l *link, enemy *host, q msg.GetSample) (answers []*msg.Sample) {
-		enemy.got = 0
-		enemy.alter = func(_ *host, m msg.Message) msg.Message {
-			if s, ok := m.(*msg.Sample); ok {
-				answers = append(answers, s)
-			}
-			return nil
-		}
-		w.say(l, &q)
-		w.run(2 * time.Second)
-		return answers
-	}
 	old, _ := w.a.node.chain.BlockAt(500)
 	for _, c := range []struct {
 		name   string
@@ -310,7 +322,7 @@ func TestSampleServed(t *testing.T) {
 		enemy := w.adversary()
 		l, _ := w.connect(enemy, w.a.host)
 		w.run(time.Second)
-		answers := ask(l, enemy, c.q)
+		answers := w.askSample(l, enemy, c.q)
 		if (len(answers) > 0) != c.answer {
 			t.Errorf("%s: %d answers", c.name, len(answers))
 			continue
@@ -321,19 +333,32 @@ func TestSampleServed(t *testing.T) {
 		w.cut(l)
 		w.run(time.Minute)
 	}
+	w.rationOfOne(t)
+	w.rationOfAll(t)
+}
 
+// rationOfOne wants a peer that asks again and again to be given no more than its share.
+func (w *sampleWorld) rationOfOne(t *testing.T) {
+	t.Helper()
+	tip := w.a.node.chain.Tip()
 	greedy := w.adversary()
 	l, _ := w.connect(greedy, w.a.host)
 	w.run(time.Second)
 	given := 0
 	for range 10 {
-		for _, s := range ask(l, greedy, msg.GetSample{NetID: netID, Tip: tip.Hash, Security: 20, Keep: 100}) {
+		for _, s := range w.askSample(l, greedy, msg.GetSample{NetID: w.p.NetID(), Tip: tip.Hash, Security: 20, Keep: 100}) {
 			given += int(s.Parts)
 		}
 	}
 	if given != peerSampleBurst {
 		t.Errorf("one peer was given %d proofs at once, want %d", given, peerSampleBurst)
 	}
+}
+
+// rationOfAll wants many peers together to be given no more than the node has for all.
+func (w *sampleWorld) rationOfAll(t *testing.T) {
+	t.Helper()
+	tip := w.a.node.chain.Tip()
 	all := 0
 	for range 10 {
 		other := w.adversary()
@@ -344,7 +369,7 @@ func TestSampleServed(t *testing.T) {
 			}
 			return nil
 		}
-		w.say(l, &msg.GetSample{NetID: netID, Tip: tip.Hash, Security: 20, Keep: 100})
+		w.say(l, &msg.GetSample{NetID: w.p.NetID(), Tip: tip.Hash, Security: 20, Keep: 100})
 	}
 	w.run(1500 * time.Millisecond)
 	if all != sampleBurst {

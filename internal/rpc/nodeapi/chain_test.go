@@ -20,7 +20,6 @@ import (
 	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/internal/testdata"
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/merkle"
 )
 
 func pow256(b []byte) []byte {
@@ -172,7 +171,13 @@ func TestBlockErrors(t *testing.T) {
 	if err := w.to("nowhere").Call(t.Context(), nil, "getblockcount"); err == nil || !strings.Contains(err.Error(), "not run here") {
 		t.Error(err)
 	}
-	*w.l1.node = Node{Chain: w.l1.node.Chain, Clock: w.l1.node.Clock, Synced: w.l1.node.Synced} // a node without parts
+}
+
+// TestNodeWithoutParts: no method breaks on a node that has none of the parts it may lack.
+func TestNodeWithoutParts(t *testing.T) {
+	w := start(t)
+	none := strings.Repeat("ab", 32)
+	*w.l1.node = Node{Chain: w.l1.node.Chain, Clock: w.l1.node.Clock, Synced: w.l1.node.Synced}
 	for _, x := range Methods(func(string) (*Node, error) { return w.l1.node, nil }) {
 		w.client.Call(t.Context(), nil, x.Name) // must not break
 		err := w.client.Call(t.Context(), nil, x.Name, none, none)
@@ -180,114 +185,6 @@ func TestBlockErrors(t *testing.T) {
 		if errors.As(err, &e) && e.Code == rpc.Internal {
 			t.Errorf("%s: %v", x.Name, err)
 		}
-	}
-}
-
-// TestTransactions follows payments through mempool, block and proof.
-func TestTransactions(t *testing.T) {
-	w := start(t)
-	call[[]string](w, "generatetoaddress", 15, w.address(w.l1))
-	parent := spend(w.first(1), 1_000_000_000, 3_999_990_000)
-	child := spend(wire.OutPoint{Hash: parent.TxHash()}, 999_900_000)
-	hexes := []string{hex.EncodeToString(serialized(parent)), hex.EncodeToString(serialized(child))}
-	tests := call[[]btcjson.TestMempoolAcceptResult](w, "testmempoolaccept", hexes)
-	if !tests[0].Allowed || !tests[1].Allowed || tests[1].Fees.Base != 0.001 || tests[0].Txid != parent.TxHash().String() {
-		t.Errorf("%+v", tests)
-	}
-	if alone := call[[]btcjson.TestMempoolAcceptResult](w, "testmempoolaccept", hexes[1:]); alone[0].Allowed || !strings.HasPrefix(alone[0].RejectReason, "bad-txns-inputs-missingorspent") {
-		t.Errorf("%+v", alone)
-	}
-	if dear := call[[]btcjson.TestMempoolAcceptResult](w, "testmempoolaccept", hexes[:1], "0.00000001"); dear[0].Allowed || dear[0].RejectReason != "max-fee-exceeded" {
-		t.Errorf("%+v", dear)
-	}
-	var e *rpc.Error
-	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hexes[1]); !errors.As(err, &e) || e.Code != rpc.Unverified {
-		t.Error(err)
-	}
-	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hexes[0], 0.00000001); !errors.As(err, &e) || e.Code != rpc.Unverified {
-		t.Error(err)
-	}
-	for _, c := range []struct {
-		params []any
-		code   rpc.Code
-	}{
-		{[]any{hexes[0]}, rpc.NotConnected}, // nobody is known
-		{[]any{hexes[0], "127.0.0.1"}, rpc.InvalidParameter},
-		{[]any{hexes[0], "127.0.0.1:7", 0.00000001}, rpc.Unverified},
-		{[]any{hexes[1], "127.0.0.1:7"}, rpc.Unverified},
-		{[]any{"00"}, rpc.Undecodable},
-	} {
-		if err := w.client.Call(t.Context(), nil, "sendprivately", c.params...); !errors.As(err, &e) || e.Code != c.code {
-			t.Errorf("sendprivately %v: %v, want code %d", c.params[1:], err, c.code)
-		}
-	}
-	if told := call[map[string]string](w, "sendprivately", hexes[0], "127.0.0.1:7"); told["txid"] != parent.TxHash().String() || told["addr"] != "127.0.0.1:7" {
-		t.Errorf("%v", told)
-	}
-	if ids := call[[]string](w, "getrawmempool"); len(ids) != 0 {
-		t.Errorf("what is sent privately is in the mempool: %v", ids)
-	}
-	greedy := spend(w.first(2), 5_000_000_001)
-	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hex.EncodeToString(serialized(greedy)), 0); !errors.As(err, &e) || e.Code != rpc.Rejected {
-		t.Error(err)
-	}
-	for _, x := range append(hexes, hexes[0]) { // once more is no error
-		call[string](w, "sendrawtransaction", x)
-	}
-	if ids := call[[]string](w, "getrawmempool"); len(ids) != 2 || ids[0] != parent.TxHash().String() {
-		t.Error(ids)
-	}
-	entry := call[map[string]btcjson.GetMempoolEntryResult](w, "getrawmempool", true)[child.TxHash().String()]
-	if entry.AncestorCount != 2 || entry.Fees.Base != 0.001 || entry.Fees.Ancestor != 0.0011 || entry.Depends[0] != parent.TxHash().String() || entry.Height != 15 {
-		t.Errorf("%+v", entry)
-	}
-	if full := call[btcjson.GetMempoolInfoResult](w, "getmempoolinfo"); full.Size != 2 || full.Bytes == 0 {
-		t.Errorf("%+v", full)
-	}
-	if out := call[*btcjson.GetTxOutResult](w, "gettxout", parent.TxHash().String(), 0); out != nil {
-		t.Errorf("an output that is spent in the mempool: %+v", out)
-	}
-	if out := call[*btcjson.GetTxOutResult](w, "gettxout", parent.TxHash().String(), 1); out == nil || out.Confirmations != 0 || out.Value != 39.9999 {
-		t.Errorf("%+v", out)
-	}
-	if out := call[*btcjson.GetTxOutResult](w, "gettxout", w.first(1).Hash.String(), 0, false); out == nil || !out.Coinbase || out.Confirmations != 15 {
-		t.Errorf("%+v", out)
-	}
-	block := call[[]string](w, "generatetoaddress", 1, w.address(w.l1))[0]
-	tx := call[btcjson.TxRawResult](w, "getrawtransaction", child.TxHash().String(), 1)
-	if tx.BlockHash != block || tx.Confirmations != 1 || tx.Hex != hexes[1] || tx.Vin[0].Txid != parent.TxHash().String() || tx.Vin[0].Witness[0] != "51" {
-		t.Errorf("%+v", tx)
-	}
-	if err := w.client.Call(t.Context(), nil, "sendrawtransaction", hexes[1]); !errors.As(err, &e) || e.Code != rpc.AlreadyInChain {
-		t.Error(err)
-	}
-	proof := call[string](w, "gettxoutproof", []string{child.TxHash().String()}, block)
-	if ids := call[[]string](w, "verifytxoutproof", proof); len(ids) != 1 || ids[0] != child.TxHash().String() {
-		t.Error(ids)
-	}
-	var theirs wire.MsgMerkleBlock // btcd reads it, too
-	raw, _ := hex.DecodeString(proof)
-	check(t, theirs.BtcDecode(bytes.NewReader(raw), wire.ProtocolVersion, wire.BaseEncoding))
-	if theirs.Transactions != 3 || theirs.Header.BlockHash().String() != block {
-		t.Errorf("%+v", theirs)
-	}
-	// Two inner nodes in place of the leaves lead to the same root (CVE-2017-12842).
-	var ids [3]spv.Hash
-	for i, text := range call[btcjson.GetBlockVerboseResult](w, "getblock", block).Tx {
-		ids[i], _ = hashOf(text)
-	}
-	inner := func(a, b spv.Hash) spv.Hash { return spv.Hash(pow256(pow256(append(a[:], b[:]...)))) }
-	lie, err := merkle.NewPartial([]spv.Hash{inner(ids[0], ids[1]), inner(ids[2], ids[2])}, 0)
-	check(t, err)
-	if root, _, err := lie.Extract(); err != nil || root != theirs.Header.MerkleRoot {
-		t.Fatal("the lie is a bad one", err)
-	}
-	if ids := call[[]string](w, "verifytxoutproof", hex.EncodeToString(lie.Append(bytes.Clone(raw[:80])))); len(ids) != 0 {
-		t.Errorf("an inner node passes for a transaction: %s", ids)
-	}
-	raw[90] ^= 1
-	if ids := call[[]string](w, "verifytxoutproof", hex.EncodeToString(raw)); len(ids) != 0 {
-		t.Error("a spoiled proof is taken")
 	}
 }
 

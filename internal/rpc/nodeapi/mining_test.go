@@ -185,6 +185,14 @@ func poolProof(prev spv.Hash, bits uint32, time uint32, height byte, id string, 
 	return hex.EncodeToString(append(proof, header...))
 }
 
+// candidate is what createauxblock gives a pool.
+type candidate struct {
+	Hash, Previousblockhash, Bits, Target string
+	Old                                   string `json:"_target"`
+	Chainid, Height                       int
+	Coinbasevalue                         int64
+}
+
 // TestAuxBlocks merge-mines a layer as a pool does: createauxblock, a proof that was built without our code, submitauxblock.
 func TestAuxBlocks(t *testing.T) {
 	w := start(t)
@@ -194,12 +202,6 @@ func TestAuxBlocks(t *testing.T) {
 	payee, err := address.Encode(w.layer.p, anyonePay)
 	check(t, err)
 	w.client = w.to("dev-native")
-	type candidate struct {
-		Hash, Previousblockhash, Bits, Target string
-		Old                                   string `json:"_target"`
-		Chainid, Height                       int
-		Coinbasevalue                         int64
-	}
 	c := call[candidate](w, "createauxblock", payee)
 	if c.Height != 1 || c.Target != c.Old || !strings.HasSuffix(c.Target, "ffff7f") || c.Bits != "207fffff" || c.Previousblockhash != w.layer.p.NetID().String() {
 		t.Fatalf("%+v", c)
@@ -208,18 +210,7 @@ func TestAuxBlocks(t *testing.T) {
 	prove := func(reverse bool) string {
 		return poolProof(parent.ID(), testchain.EasyBits, time, 31, c.Hash, c.Target, reverse)
 	}
-	wrong := prove(false)
-	var e *rpc.Error
-	if err := w.client.Call(t.Context(), nil, "submitauxblock", c.Hash, wrong); !errors.As(err, &e) || e.Code != rpc.Unverified || !strings.Contains(e.Message, "commitment-root") {
-		t.Error(err)
-	}
-	if err := w.client.Call(t.Context(), nil, "submitauxblock", strings.Repeat("00", 32), wrong); !errors.As(err, &e) || e.Code != rpc.InvalidParameter {
-		t.Error(err)
-	}
-	report := call[map[string]any](w, "checkauxpow", wrong, c.Hash, c.Bits, 1)
-	if cause, _ := report["cause"].(map[string]any); report["verdict"] != "refuted" || cause["name"] != "root-not-reversed" {
-		t.Errorf("%v", report)
-	}
+	w.refusesProof(c, prove(false))
 	right := prove(true)
 	if report := call[map[string]any](w, "checkauxpow", right, c.Hash, c.Bits, 1); report["verdict"] != "verified" {
 		t.Errorf("%v", report)
@@ -227,28 +218,7 @@ func TestAuxBlocks(t *testing.T) {
 	if ok := call[bool](w, "submitauxblock", c.Hash, right); !ok || w.layer.chain.Tip().Hash.String() != c.Hash {
 		t.Fatal(w.layer.chain.Tip())
 	}
-	b := call[struct {
-		Hash   string
-		Height int
-		Anchor spv.Block
-		Aux    struct {
-			Parent string `json:"parentblock"`
-		} `json:"auxpow"`
-	}](w, "getblock", c.Hash)
-	if b.Height != 1 || !strings.HasSuffix(right, b.Aux.Parent) || b.Anchor.Height <= 0 || b.Anchor.Height >= tip.Height {
-		t.Errorf("%+v", b)
-	}
-	// The header comes with its proof, as the layer's peers send it, and so does the proof of a transaction.
-	sealed, _ := hex.DecodeString(call[string](w, "getblockheader", c.Hash, false))
-	s, n, err := spv.ParseSealed(sealed, true)
-	if err != nil || n != len(sealed) || s.Aux == nil || s.Header.ID().String() != c.Hash {
-		t.Errorf("%v, %d of %d bytes", err, n, len(sealed))
-	}
-	coinbase := call[btcjson.GetBlockVerboseResult](w, "getblock", c.Hash).Tx[0]
-	proof := call[string](w, "gettxoutproof", []string{coinbase}, c.Hash)
-	if ids := call[[]string](w, "verifytxoutproof", proof); len(ids) != 1 || ids[0] != coinbase {
-		t.Error(ids)
-	}
+	w.showsProof(c, right, tip)
 	if again := call[candidate](w, "getauxblock"); again.Height != 2 {
 		t.Errorf("%+v", again)
 	}
@@ -259,6 +229,50 @@ func TestAuxBlocks(t *testing.T) {
 		if err := w.client.Call(t.Context(), nil, method, map[string]any{"args": 1}); err == nil {
 			t.Errorf("%s on a layer", method)
 		}
+	}
+}
+
+// refusesProof: a proof that commits to the candidate's hash without reversing it is refused and the cause is told, and none is
+// taken for a hash that was not given out.
+func (w *world) refusesProof(c candidate, wrong string) {
+	w.t.Helper()
+	var e *rpc.Error
+	if err := w.client.Call(w.t.Context(), nil, "submitauxblock", c.Hash, wrong); !errors.As(err, &e) || e.Code != rpc.Unverified || !strings.Contains(e.Message, "commitment-root") {
+		w.t.Error(err)
+	}
+	if err := w.client.Call(w.t.Context(), nil, "submitauxblock", strings.Repeat("00", 32), wrong); !errors.As(err, &e) || e.Code != rpc.InvalidParameter {
+		w.t.Error(err)
+	}
+	report := call[map[string]any](w, "checkauxpow", wrong, c.Hash, c.Bits, 1)
+	if cause, _ := report["cause"].(map[string]any); report["verdict"] != "refuted" || cause["name"] != "root-not-reversed" {
+		w.t.Errorf("%v", report)
+	}
+}
+
+// showsProof: the mined block is shown with its parent and an anchor below the L1's tip; its header comes with its proof, as the
+// layer's peers send it, and so does the proof of a transaction.
+func (w *world) showsProof(c candidate, proof string, tip spv.Block) {
+	w.t.Helper()
+	b := call[struct {
+		Hash   string
+		Height int
+		Anchor spv.Block
+		Aux    struct {
+			Parent string `json:"parentblock"`
+		} `json:"auxpow"`
+	}](w, "getblock", c.Hash)
+	if b.Height != 1 || !strings.HasSuffix(proof, b.Aux.Parent) || b.Anchor.Height <= 0 || b.Anchor.Height >= tip.Height {
+		w.t.Errorf("%+v", b)
+	}
+	sealed, _ := hex.DecodeString(call[string](w, "getblockheader", c.Hash, false))
+	s, n, err := spv.ParseSealed(sealed, true)
+	if err != nil || n != len(sealed) || s.Aux == nil || s.Header.ID().String() != c.Hash {
+		w.t.Errorf("%v, %d of %d bytes", err, n, len(sealed))
+	}
+	coinbase := call[btcjson.GetBlockVerboseResult](w, "getblock", c.Hash).Tx[0]
+	path := call[string](w, "gettxoutproof", []string{coinbase}, c.Hash)
+	if ids := call[[]string](w, "verifytxoutproof", path); len(ids) != 1 || ids[0] != coinbase {
+		w.t.Error(ids)
 	}
 }
 
