@@ -207,7 +207,7 @@ type Balance struct {
 	Frozen         int64
 	WatchOnly      int64 // in any state but frozen
 	Names          int64 // bound to names
-	Coins          int   // that can be spent: confirmed or change of our own
+	Coins          int   // that can be spent: confirmed or change of our own, and worth more than nothing
 }
 
 // Spendable is what a payment can draw on.
@@ -231,8 +231,8 @@ func (c *Chain) Balance() (b Balance) {
 			class = &b.Unconfirmed
 		case state == OwnUnconfirmed:
 			class = &b.OwnUnconfirmed
-			b.Coins++
-		default:
+		}
+		if k.value > 0 && (class == &b.Confirmed || class == &b.OwnUnconfirmed) {
 			b.Coins++
 		}
 		if *class += k.value; *class < 0 {
