@@ -67,12 +67,13 @@ func (s *sixteen) messages(out *[lanes]chainhash.Hash, messages [][]byte, places
 
 // messageBlock puts a message's n-th block, padding included, into two halves; whatever there is behind its last.
 func messageBlock(block *[2]chainhash.Hash, m []byte, n int) {
-	if rest := m[min(n*64, len(m)):]; len(rest) >= 64 {
+	rest := m[min(n*64, len(m)):]
+	if len(rest) >= 64 {
 		block[0], block[1] = chainhash.Hash(rest), chainhash.Hash(rest[32:])
 		return
 	}
 	var end [64]byte
-	if at := copy(end[:], m[min(n*64, len(m)):]); at > 0 || n*64 == len(m) {
+	if at := copy(end[:], rest); at > 0 || n*64 == len(m) {
 		end[at] = 1 << 7
 	}
 	if n == blocksOf(m)-1 {

@@ -7,7 +7,6 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // announcer is a machine, and its clock, of which only announcements are counted.
@@ -17,9 +16,7 @@ type announcer struct {
 }
 
 func newAnnouncer() *announcer {
-	limit, _ := spv.ParseTarget(0x207fffff)
-	rules := &spv.Rules{Name: "test", Work: pow.SHA256d, PowLimit: limit, ReorgLimit: 100, Eras: []spv.Era{{Retarget: spv.Fixed, Spacing: 10}}}
-	rules.Genesis = spv.Header{72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
+	rules := flatRules(10)
 	return &announcer{New(spv.NewTree(rules), [16]byte{}), time.Unix(1_700_000_000, 0)}
 }
 

@@ -10,15 +10,12 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // TestCrossed: a block that is announced while a question travels is not taken for its answer, whenever it comes: all headers
 // are fetched, and no question is lost.
 func TestCrossed(t *testing.T) {
-	limit, _ := spv.ParseTarget(0x207fffff)
-	rules := &spv.Rules{Name: "test", Work: pow.SHA256d, PowLimit: limit, ReorgLimit: 100, Eras: []spv.Era{{Retarget: spv.Fixed, Spacing: 1}}}
-	rules.Genesis = spv.Header{72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
+	rules := flatRules(1)
 	const length, part = 60, 10
 	var chain []spv.Sealed
 	at := map[spv.Hash]int{rules.Genesis.ID(): 0}
@@ -26,7 +23,7 @@ func TestCrossed(t *testing.T) {
 		h := spv.Header{0: 4, 72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
 		copy(h[4:], prev[:])
 		binary.LittleEndian.PutUint32(h[68:], uint32(len(chain)+1))
-		for id := h.ID(); !spv.Meets(&id, &limit); id = h.ID() {
+		for id := h.ID(); !spv.Meets(&id, &rules.PowLimit); id = h.ID() {
 			h[76]++
 		}
 		chain = append(chain, spv.Sealed{Header: h})

@@ -9,15 +9,12 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
-	"github.com/layeredpow/lamina/spv/pow"
 )
 
 // TestSeek: a header off the best chain is asked of every peer by its id, once headers are
 // fetched; its answer comes out and is no announcement. What nobody asked for is one.
 func TestSeek(t *testing.T) {
-	limit, _ := spv.ParseTarget(0x207fffff)
-	rules := &spv.Rules{Name: "test", Work: pow.SHA256d, PowLimit: limit, Eras: []spv.Era{{Retarget: spv.Fixed, Spacing: 1}}}
-	rules.Genesis = spv.Header{72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
+	rules := flatRules(1)
 	m := New(spv.NewTree(rules), [16]byte{})
 	now := time.Unix(1_700_000_000, 0)
 	stray := spv.Header{0: 4, 4: 1, 72: 0xff, 73: 0xff, 74: 0x7f, 75: 0x20}
