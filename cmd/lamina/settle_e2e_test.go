@@ -395,6 +395,7 @@ func TestSwapEndToEnd(t *testing.T) {
 		Swaps []struct{ Phase, Move string }
 	}
 	for _, who := range []string{"alice", "bob"} {
+		w.moves(who, "rest") // once the redemption is deep
 		w.show(who, &list, "swap", "list")
 		if len(list.Swaps) != 1 || list.Swaps[0].Phase != "redeemed" || list.Swaps[0].Move != "rest" {
 			t.Errorf("%s: %+v", who, list)
