@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"slices"
+	"time"
 
 	"github.com/btcsuite/btcd/btcutil/bloom"
 	"github.com/btcsuite/btcd/wire"
@@ -35,11 +36,18 @@ type filterEntry struct {
 // Follow gives a node a chain of blocks to serve.
 func (node *Node) Follow(l Ledger) {
 	node.Ledger, node.Chain = l, l.Headers()
+	if node.young == nil {
+		node.young = map[spv.Hash]time.Time{}
+	}
+	known := node.filters
 	node.filters = make(map[spv.Hash]filterEntry, len(l))
 	var prev spv.Hash
 	for i, b := range l {
 		if i == 0 {
 			prev = b.FilterBelow
+		}
+		if _, ok := known[b.ID]; !ok && node.net != nil && node.Lag > 0 {
+			node.young[b.ID] = node.net.Now.Add(node.Lag)
 		}
 		e := node.lie(b, int32(i)+1)
 		e.header = pow.HashPair(&e.hash, &prev)
@@ -80,6 +88,20 @@ func within(scripts [][]byte) func([]byte) bool {
 	return func(s []byte) bool {
 		return slices.ContainsFunc(scripts, func(o []byte) bool { return slices.Equal(o, s) })
 	}
+}
+
+// lags tells whether a message asks for filters up to a block that the node's index has not got to yet.
+func (node *Node) lags(m msg.Message) bool {
+	var stop spv.Hash
+	switch m := m.(type) {
+	case *wire.MsgGetCFHeaders:
+		stop = m.StopHash
+	case *wire.MsgGetCFCheckpt:
+		stop = m.StopHash
+	case *wire.MsgGetCFilters:
+		stop = m.StopHash
+	}
+	return node.net.Now.Before(node.young[stop])
 }
 
 // serve answers what is not about headers.

@@ -31,6 +31,7 @@ type Manners struct {
 	Slow    time.Duration // passes between any two messages that it sends
 	Ahead   time.Duration // its clock is so far ahead of the machine's
 	Redial  time.Duration // after which it comes back when the connection ends without a ban; 0: never
+	Lag     time.Duration // passes before it knows the filters of blocks that it tells of; until then it does not answer
 }
 
 // Node is a simulated peer: a chain and its manners.
@@ -46,6 +47,7 @@ type Node struct {
 	Heard    map[string]int // how many messages of each command it has had
 
 	filters map[spv.Hash]filterEntry // by block
+	young   map[spv.Hash]time.Time   // when it knows the filters of blocks that came while it was connected
 	bloom   *bloom.Filter            // that the machine told it; nil: none
 	mempool map[spv.Hash]*wire.MsgTx
 	last    []byte // transaction that it was given last
@@ -260,7 +262,7 @@ func (node *Node) hear(m msg.Message) {
 		node.Heard = map[string]int{}
 	}
 	node.Heard[m.Command()]++
-	if node.Silent || slices.Contains(node.Mute, m.Command()) {
+	if node.Silent || slices.Contains(node.Mute, m.Command()) || node.lags(m) {
 		return
 	}
 	if request, ok := m.(*wire.MsgGetHeaders); ok {

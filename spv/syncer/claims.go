@@ -49,6 +49,7 @@ type claim struct {
 // word is what one peer says of filters.
 type word struct {
 	question *question
+	repeated *question  // the last one that was asked again: it may be answered twice
 	audited  int32      // up to here its filter hashes agree with ours; -1: nobody knows
 	link     spv.Hash   // its filter header there
 	linked   bool       // link is known
@@ -100,6 +101,7 @@ type question struct {
 	from, to int32
 	stop     spv.Hash
 	sent     time.Time
+	repeats  int  // how often it was asked again
 	void     bool // the answer is of no use any more, but still due: it looks like that to another
 }
 
@@ -114,12 +116,18 @@ func (m *Machine) question(p *peer, purpose purpose, from, to int32) {
 		return
 	}
 	p.word.question = &question{purpose: purpose, from: from, to: to, stop: stop, sent: m.now}
-	var message msg.Message = wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, uint32(from), &stop)
-	if purpose == forCheckpoints {
-		message = wire.NewMsgGetCFCheckpt(wire.GCSFilterRegular, &stop)
-	}
-	m.emit(Send{Peer: p.id, Message: message})
+	m.emit(Send{Peer: p.id, Message: p.word.question.message()})
 }
+
+func (q *question) message() msg.Message {
+	if q.purpose == forCheckpoints {
+		return wire.NewMsgGetCFCheckpt(wire.GCSFilterRegular, &q.stop)
+	}
+	return wire.NewMsgGetCFHeaders(wire.GCSFilterRegular, uint32(q.from), &q.stop)
+}
+
+// count returns how many hashes the answer has.
+func (q *question) count() int { return int(q.to - q.from + 1) }
 
 // agreed returns the highest block whose filter hash is agreed upon.
 func (m *Machine) agreed() int32 { return m.filters.at + int32(len(m.claims.accepted)) }
@@ -159,6 +167,9 @@ func (m *Machine) askClaims() {
 		return
 	}
 	m.abandon()
+	for _, p := range m.peers {
+		m.repeat(p)
+	}
 	if c := m.claims; c.round == 0 && c.dispute == nil && c.commit == nil {
 		m.startRound()
 	}
@@ -215,14 +226,15 @@ func (m *Machine) startRound() {
 func (m *Machine) answer(p *peer, in *wire.MsgCFHeaders) {
 	w := &p.word
 	q := w.question
-	if q == nil || q.purpose == forCheckpoints || in.StopHash != q.stop || in.FilterType != wire.GCSFilterRegular {
+	if q == nil || q.purpose == forCheckpoints || in.StopHash != q.stop || in.FilterType != wire.GCSFilterRegular ||
+		w.answersAgain(in) {
 		return
 	}
 	w.question, p.heard = nil, m.now
 	if q.void {
 		return
 	}
-	if want := int(q.to - q.from + 1); len(in.FilterHashes) != want {
+	if want := q.count(); len(in.FilterHashes) != want {
 		m.drop(p, fmt.Errorf("cfheaders: %d hashes, want %d", len(in.FilterHashes), want), true)
 		return
 	}
