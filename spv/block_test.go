@@ -2,6 +2,7 @@ package spv_test
 
 import (
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -195,4 +196,21 @@ func TestBodyRules(t *testing.T) {
 	refutedBy(t, "the same transaction twice", bodyOf(t, coinbase, coinbase).CheckBody(nil), spv.CheckBlockMutated)
 	marked := slices.Concat(spend[:4], []byte{0, 1}, spend[4:len(spend)-4], reservedWitness(), spend[len(spend)-4:])
 	refutedBy(t, "a witness that nothing commits to", bodyOf(t, coinbase, marked).CheckBody(nil), spv.CheckBlockWitness)
+}
+
+// TestBlockOfNothing: bytes that only pretend to hold many transactions are refused before room is made for them.
+func TestBlockOfNothing(t *testing.T) {
+	const n = 50_000
+	raw := append(make([]byte, spv.HeaderSize, spv.HeaderSize+3+10*n), 0xfd, n&0xff, n>>8)
+	raw = append(raw, make([]byte, 10*n)...) // each ten zeros are a transaction without inputs and outputs
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err := spv.ParseBlock(raw, false)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "transaction count: 50000 in 500000 bytes, want at most 8333") {
+		t.Errorf("error %v", err)
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > 1<<20 {
+		t.Errorf("%d bytes allocated", made)
+	}
 }

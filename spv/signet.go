@@ -2,6 +2,7 @@ package spv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -25,10 +26,10 @@ const signetFlags = txscript.ScriptBip16 | txscript.ScriptVerifyWitness |
 
 // CheckSignetBlock verifies a signet block's solution against the network's challenge
 // script (BIP325): the signature that makes a block with little work a signet block.
-// Only the block's coinbase carries it, so headers alone cannot tell. Returns
-// *CheckError.
+// Only the block's coinbase carries it, so headers alone cannot tell. Genesis needs none.
+// Returns *CheckError.
 func (r *Rules) CheckSignetBlock(b *FullBlock, rep *Report) error {
-	if len(r.Challenge) == 0 {
+	if len(r.Challenge) == 0 || b.Header == r.Genesis {
 		return nil
 	}
 	err := r.runChallenge(b)
@@ -68,9 +69,10 @@ func (r *Rules) runChallenge(b *FullBlock) error {
 }
 
 // splitSolution takes the solution out of the coinbase's witness commitment, leaving
-// only the magic in its place, and returns both.
+// only the magic in its place, and returns both. Without a solution, which a trivial
+// challenge does without, the coinbase stays as it is.
 func splitSolution(coinbase *Tx) (*wire.MsgTx, []byte, error) {
-	_, index := witnessScript(coinbase)
+	script, index := witnessScript(coinbase)
 	if index < 0 {
 		return nil, nil, errors.New("no witness commitment in the coinbase")
 	}
@@ -78,30 +80,47 @@ func splitSolution(coinbase *Tx) (*wire.MsgTx, []byte, error) {
 	if err := tx.DeserializeNoWitness(bytes.NewReader(coinbase.AppendStripped(nil))); err != nil {
 		return nil, nil, fmt.Errorf("coinbase: %w", err)
 	}
-	out := tx.TxOut[index]
-	var solution []byte
-	found := false
-	script := txscript.NewScriptBuilder(txscript.WithScriptAllocSize(len(out.PkScript)))
-	tokens := txscript.MakeScriptTokenizer(0, out.PkScript)
+	cleared, solution := clearSolution(script)
+	if solution != nil {
+		tx.TxOut[index].PkScript = cleared
+	}
+	return &tx, solution, nil
+}
+
+// clearSolution returns a commitment script without the first solution in it, and that
+// solution, nil if there is none. As what was signed depends on every byte, it does what
+// Bitcoin Core does (signet.cpp, FetchAndClearCommitmentSection): pushes get the shortest
+// form for their length, small numbers too, a push of nothing leaves its opcode alone,
+// and the script ends before a push that is cut off.
+func clearSolution(script []byte) (cleared, solution []byte) {
+	tokens := txscript.MakeScriptTokenizer(0, script)
 	for tokens.Next() {
 		data := tokens.Data()
-		switch {
-		case !found && len(data) > len(signetMagic) && bytes.HasPrefix(data, signetMagic):
-			found = true
-			solution = data[len(signetMagic):]
-			script.AddData(signetMagic)
-		case data != nil:
-			script.AddFullData(data)
-		default:
-			script.AddOp(tokens.Opcode())
+		if solution == nil && len(data) > len(signetMagic) && bytes.HasPrefix(data, signetMagic) {
+			data, solution = data[:len(signetMagic)], data[len(signetMagic):]
+		}
+		if len(data) == 0 {
+			cleared = append(cleared, tokens.Opcode())
+		} else {
+			cleared = appendPush(cleared, data)
 		}
 	}
-	if !found || tokens.Err() != nil {
-		return &tx, nil, tokens.Err() // a trivial challenge needs no solution
+	return cleared, solution
+}
+
+// appendPush appends the push of some bytes, in the shortest form for their length.
+func appendPush(script, data []byte) []byte {
+	switch n := len(data); {
+	case n < txscript.OP_PUSHDATA1:
+		script = append(script, byte(n))
+	case n <= 0xff:
+		script = append(script, txscript.OP_PUSHDATA1, byte(n))
+	case n <= 0xffff:
+		script = binary.LittleEndian.AppendUint16(append(script, txscript.OP_PUSHDATA2), uint16(n))
+	default:
+		script = binary.LittleEndian.AppendUint32(append(script, txscript.OP_PUSHDATA4), uint32(n))
 	}
-	cleared, err := script.Script()
-	out.PkScript = cleared
-	return &tx, solution, err
+	return append(script, data...)
 }
 
 // challengeTx is BIP325's "to spend": an output locked by the challenge, its input

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"runtime/debug"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -233,7 +232,7 @@ func attemptWhole[T any](p *progress, doing string, work func(context.Context) (
 		return
 	}
 	attempt(p, doing, func(ctx context.Context) (T, error) {
-		defer debug.FreeOSMemory() // stretching a password takes hundreds of MiB
+		defer p.ui.free() // stretching a password takes hundreds of MiB
 		return work(ctx)
 	}, done)
 	p.whole = true

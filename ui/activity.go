@@ -101,6 +101,7 @@ func (s *activityScreen) refresh(c change) {
 		s.closeDetail()
 		s.list.ScrollToTop()
 		s.rows, s.total = map[int][]app.Row{}, 0
+		setText(s.count, "")
 		s.asking.drop()
 	}
 	if c&(moneyChanged|walletsChanged) != 0 || len(s.rows) > 0 && c&syncChanged != 0 {
@@ -125,6 +126,7 @@ func (s *activityScreen) restart() {
 	}
 	if s.total == 0 {
 		setText(s.empty, s.ui.t("Reading the history\u2026"))
+		s.relayout()
 	}
 	q.Count = pageRows
 	ask(s.ui, &s.asking, paused(s.ui, func(ctx context.Context) (app.History, error) { return b.History(ctx, p, q) }),
@@ -137,7 +139,7 @@ func (s *activityScreen) restart() {
 			s.progress.answered()
 			s.rows = map[int][]app.Row{0: h.Rows}
 			s.total, s.unit = h.Total, h.Unit
-			s.count.SetText(s.ui.texts.Count(h.Total))
+			setText(s.count, s.ui.texts.Count(h.Total))
 			s.say()
 			s.list.Refresh()
 			s.relayout()

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -31,6 +30,8 @@ type coinsScreen struct {
 	thaw     *button
 	spend    *button
 	tag      *button
+	joins    *button // opens combine
+	splits   *button // opens split
 	tags     *field
 	progress *progress
 
@@ -57,10 +58,10 @@ func newCoinsScreen(u *UI) *coinsScreen {
 	s.tags = newField(u, u.t("tags, with commas"), nil)
 	s.tags.OnSubmitted = func(string) { s.setTags() }
 	s.progress = newProgress(u, func() { s.page.Refresh() })
-	combine := newButton(u, u.t("Combine"), func() { s.openPage(s.combine.content); s.combine.open() })
-	split := newButton(u, u.t("Split"), func() { s.openPage(s.split.content); s.split.open(s.outpoints()) })
+	s.joins = newButton(u, u.t("Combine"), func() { s.openPage(s.combine.content); s.combine.open() })
+	s.splits = newButton(u, u.t("Split"), func() { s.openPage(s.split.content); s.split.open(s.outpoints()) })
 	tags := container.NewBorder(nil, nil, nil, s.tag, s.tags)
-	head := stack(4, s.bar.content, heading(u.t("Coins")), s.count, inset(newTiles(s.freeze, s.thaw, s.spend, combine, split)),
+	head := stack(4, s.bar.content, heading(u.t("Coins")), s.count, inset(newTiles(s.freeze, s.thaw, s.spend, s.joins, s.splits)),
 		inset(tags),
 		inset(s.every), s.progress.content, s.empty)
 	s.page = container.New(&headed{}, head, s.list)
@@ -103,6 +104,9 @@ func (s *coinsScreen) refresh(c change) {
 		s.purse = s.ui.session.purse
 		s.asking.drop()
 		s.coins, s.chosen = nil, map[string]bool{}
+		setText(s.count, "")
+		s.offer()
+		s.list.Refresh()
 		s.closePages()
 		s.list.ScrollToTop()
 	}
@@ -120,6 +124,7 @@ func (s *coinsScreen) load() { s.asking.renew(s.ask) }
 func (s *coinsScreen) ask() {
 	if s.coins == nil {
 		setText(s.empty, s.ui.t("Reading the coins\u2026"))
+		s.page.Refresh()
 	}
 	b, p := s.ui.session.backend, s.purse
 	if b == nil {
@@ -150,7 +155,7 @@ func (s *coinsScreen) ask() {
 		}
 		s.chosenChanged()
 		if len(s.coins) >= manyCoins { // the list before this one takes as much memory
-			run(s.ui, does(func(context.Context) error { debug.FreeOSMemory(); return nil }), func(nothing, error) {})
+			run(s.ui, does(func(context.Context) error { s.ui.free(); return nil }), func(nothing, error) {})
 		}
 	})
 }
@@ -211,7 +216,7 @@ func (s *coinsScreen) chosenChanged() {
 			sum += c.Value
 		}
 	}
-	s.count.SetText(s.ui.texts.Chosen(len(s.chosen), sum, len(s.coins), s.sum, s.unit))
+	setText(s.count, s.ui.texts.Chosen(len(s.chosen), sum, len(s.coins), s.sum, s.unit))
 	s.offer()
 	s.list.Refresh()
 	s.page.Refresh()
@@ -224,6 +229,13 @@ func (s *coinsScreen) offer() {
 			button.Enable()
 		} else {
 			button.Disable()
+		}
+	}
+	for _, button := range []*button{s.joins, s.splits} { // a wallet without keys signs no such row of payments
+		if w := s.ui.session.wallet(); w != nil && w.WatchOnly {
+			button.Disable()
+		} else {
+			button.Enable()
 		}
 	}
 }

@@ -129,7 +129,7 @@ func (u *UI) status() (line, alarm string) {
 			status.Alarm = u.texts.Alarm(&s.alarms[0], s.title(s.alarms[0].Chain)).Title
 		}
 		if w := s.wallet(); w != nil && w.Trouble != "" {
-			status.Alarm = w.Trouble
+			status.Alarm = u.texts.Trouble(w)
 		}
 		return status.Line, status.Alarm
 	}

@@ -144,6 +144,7 @@ func (a *amountLine) MinSize(objects []fyne.CanvasObject) fyne.Size {
 type paymentRow struct {
 	pressable
 	line present.PaymentLine
+	look fyne.ThemeVariant // that it was written in
 
 	icon                     *widget.Icon
 	who, amount, when, state *widget.Label
@@ -162,8 +163,13 @@ func newPaymentRow() *paymentRow {
 }
 
 func (r *paymentRow) set(l present.PaymentLine) {
-	if r.line == l {
+	look := variant()
+	if r.line == l && r.look == look {
 		return
+	}
+	if r.look != look { // a list keeps rows that it does not need, and no theme reaches those
+		r.look = look
+		r.who.Refresh()
 	}
 	r.line, r.name = l, l.Amount+" "+l.Who+", "+l.When+", "+l.State
 	r.amount.SetText(l.Amount)

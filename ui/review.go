@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"image/color"
-	"runtime/debug"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -12,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/ui/present"
 	"github.com/layeredpow/lamina/ui/theme"
 )
@@ -77,7 +77,7 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 		check := newCheck("", func(bool) { r.allow() })
 		r.checks = append(r.checks, check)
 		text := body(r.ui.texts.Concern(&w))
-		why := caption(w.Text)
+		why := caption(r.ui.texts.Warning(&w))
 		r.warnings.Objects = append(r.warnings.Objects, container.New(&iconLeft{size: 28}, check, stack(-overlap, text, why)))
 	}
 	show(r.warnings, len(r.checks) > 0)
@@ -89,9 +89,46 @@ func (r *review) open(d app.Draft, onBack func(), onSent func(app.Sent)) {
 	show(r.card, true)
 	show(r.returns, true)
 	show(r.after, false)
+	if r.watching() {
+		r.title.SetText(r.ui.t("Look at it before it is signed"))
+		setText(r.notes, r.ui.t("This wallet only watches: its keys are elsewhere. You get the payment as a PSBT, have it signed there, and it is sent from here."))
+		r.send.SetText(r.ui.t("Get it as a PSBT"))
+		show(r.quietly.content, false)
+	}
+	show(r.password.content, !r.watching())
 	r.allow()
 	r.scroll.ScrollToTop()
 	r.relayout()
+}
+
+// watching says whether the keys are elsewhere.
+func (r *review) watching() bool {
+	w := r.ui.session.wallet()
+	return w != nil && w.WatchOnly
+}
+
+// handOver makes a PSBT of the draft, which others sign.
+func (r *review) handOver() {
+	type packet struct {
+		text string
+		id   spv.Hash
+	}
+	b, d := r.ui.session.backend, r.draft
+	attempt(r.progress, r.ui.t("Working it out\u2026"), func(ctx context.Context) (packet, error) {
+		text, err := b.DraftPacket(ctx, d.ID)
+		if err != nil {
+			return packet{}, err
+		}
+		shown, err := b.ShowPacket(ctx, d.Purse, text)
+		return packet{text, shown.ID}, err
+	}, func(p packet) {
+		if r.onSent != nil {
+			r.onSent(app.Sent{})
+		}
+		r.onBack()
+		r.ui.frame.open(sendAt)
+		r.ui.send.openPacket(d.Purse, p.text, &p.id)
+	})
 }
 
 // settle says, after open, what a settlement's draft brings about and whom it relies on.
@@ -121,6 +158,10 @@ func (r *review) allow() {
 
 func (r *review) start() {
 	if r.send.Disabled() || r.progress.stop != nil {
+		return
+	}
+	if r.watching() {
+		r.handOver()
 		return
 	}
 	b, d := r.ui.session.backend, r.draft
@@ -229,7 +270,7 @@ func (p *passwordAsk) clear() { p.entry.SetText("") }
 
 // take empties the field into a key that opens a wallet.
 func (p *passwordAsk) take(wallet string) *unlocking {
-	k := &unlocking{wallet: wallet, idle: time.Duration(p.ui.unlockMinutes()) * time.Minute}
+	k := &unlocking{wallet: wallet, idle: time.Duration(p.ui.unlockMinutes()) * time.Minute, free: p.ui.free}
 	if p.entry.Visible() {
 		k.password = p.entry.take()
 	}
@@ -241,6 +282,7 @@ type unlocking struct {
 	wallet   string
 	password app.Secret // nil: the wallet is unlocked already
 	idle     time.Duration
+	free     func() // UI.free
 }
 
 // open unlocks the wallet for a time, or returns the password to be used this once.
@@ -255,7 +297,7 @@ func (k *unlocking) open(ctx context.Context, b app.Backend) (app.Secret, error)
 // wipe ends it. Stretching a password takes hundreds of MiB, which are given back at once.
 func (k *unlocking) wipe() {
 	k.password.Wipe()
-	debug.FreeOSMemory()
+	k.free()
 }
 
 // unlockMinutes is how long a wallet stays unlocked while it is idle; 0: not at all.

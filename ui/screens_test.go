@@ -1,144 +1,15 @@
 package ui
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
 )
-
-const payee = "bcrt1qpayee00000000000000000000000000000pay"
-
-// everyScreen opens each screen with its inner pages.
-func everyScreen(b *bench, look func(name string)) {
-	for at := range b.frame.screens {
-		b.frame.open(at)
-		b.pump()
-		look(fmt.Sprintf("screen %d", at))
-	}
-	b.frame.open(layersAt)
-	for _, name := range []string{"dev-native", "dev-issued"} {
-		b.layers.open(name)
-		b.pump()
-		look("layer " + name)
-	}
-	b.back()
-	b.frame.open(sendAt)
-	b.send.to.SetText(payee)
-	b.send.amount.SetText("0.3")
-	b.pump()
-	look("send, filled in")
-	if b.send.draft != nil {
-		b.send.openReview()
-		look("review")
-		b.back()
-		b.pump()
-	}
-	b.frame.open(activityAt)
-	b.activity.open(idOf(1))
-	b.pump()
-	look("payment")
-	b.frame.open(coinsAt)
-	b.coins.openPage(b.coins.combine.content)
-	b.coins.combine.open()
-	b.pump()
-	look("combine")
-	b.back()
-	b.coins.openPage(b.coins.split.content)
-	b.coins.split.open(nil)
-	b.pump()
-	look("split")
-	b.back()
-	b.frame.open(settleAt)
-	b.pump()
-	for _, c := range b.settle.cards[:min(3, len(b.settle.cards))] {
-		test.Tap(c.details)
-	}
-	look("settle, unfolded")
-	for i, name := range []string{"deposit", "withdraw", "swap", "rescue"} {
-		test.Tap(b.settle.begin.Objects[i].(*button))
-		b.pump()
-		look(name)
-		b.back()
-		b.pump()
-	}
-	d := b.money.settleDraft(b.session.purse, "deposit", 1_000_000, true)
-	d.Custody = b.money.custody()
-	b.settle.agree(d, b.settle.home)
-	look("deposit's review")
-	b.settle.open(b.settle.funding.content)
-	b.settle.funding.open(app.Funding{Purse: b.session.purse, Refunds: make([]app.Refund, 4)})
-	look("funding")
-	b.back()
-	b.pump()
-}
-
-// TestEveryStateIsWhole looks at every screen in every state, in every language, at the
-// widths of a small phone, of a window and between.
-func TestEveryStateIsWhole(t *testing.T) {
-	states := map[string]func(*money){
-		"usual": func(*money) {},
-		"empty": func(m *money) { m.rows, m.coins = 0, 0 },
-		"error": func(m *money) {
-			m.err = errors.New("block 849999: the disk holds 79 bytes, want 80: " + strings.Repeat("longword", 30))
-		},
-		"long": func(m *money) {
-			m.long = true
-			m.warnings = []app.Warning{{Concern: "high share", Text: strings.Repeat("the fee is high ", 30)},
-				{Concern: "new", Text: strings.Repeat("x", 200)}}
-			m.actions = []string{"bump", "cancel", "cpfp", "abandon", "unheard of"}
-			m.chains[0].Trouble, m.chains[0].Waiting = strings.Repeat("peer ", 50), strings.Repeat("w", 120)
-			m.chains[0].Title = strings.Repeat("Dev ", 20)
-			m.wallets[0].Verified = false
-		},
-		"trouble": func(m *money) { m.wallets[0].Trouble = strings.Repeat("key file main.lamina: damaged. ", 10) },
-	}
-	for _, l := range languages {
-		t.Run(l.code, func(t *testing.T) {
-			t.Setenv("LC_ALL", l.code+"_"+strings.ToUpper(l.code)+".UTF-8")
-			t.Setenv("LANGUAGE", l.code)
-			b := newWalletBench(t, desk, newMoney()) // one for all: building the screens is what costs most
-			for name, set := range states {
-				for _, width := range []float32{320, 700, 1280} {
-					narrow := width == 320 // the same texts in more room are looked at where they are longest
-					if l.code != "en" && (!narrow || name != "long" && name != "trouble") || !narrow && name != "usual" && (name != "long" || width == 700) {
-						continue
-					}
-					t.Run(fmt.Sprintf("%s/%.0f", name, width), func(t *testing.T) {
-						m := newMoney()
-						m.journeys, m.node = 3, runningNode()
-						set(m)
-						b.reopen(t, fyne.NewSize(width, 740), m)
-						look := func(name string) {
-							if s := b.window.Canvas().Size(); s.Width > width+0.5 {
-								t.Fatalf("%s wants %.0f of %.0f", name, s.Width, width)
-							}
-							b.wantWhole()
-							if t.Failed() {
-								t.Fatalf("in %s", name)
-							}
-						}
-						if name != "trouble" {
-							everyScreen(b, look)
-							return
-						}
-						for _, at := range []int{overviewAt, settingsAt} { // the others do not show it
-							b.frame.open(at)
-							b.pump()
-							look(fmt.Sprintf("screen %d", at))
-						}
-					})
-				}
-			}
-		})
-	}
-}
 
 // TestLoading shows what stands there until the first answer comes.
 func TestLoading(t *testing.T) {
@@ -410,21 +281,6 @@ func TestEvents(t *testing.T) {
 	if b.session.wallets[0].Unlocked || m.count("Lock") != 1 {
 		t.Error("Ctrl+L leaves the wallet unlocked")
 	}
-}
-
-// TestNothingMovesWhenNothingRuns: an animation that nobody sees costs the processor all
-// the same.
-func TestNothingMovesWhenNothingRuns(t *testing.T) {
-	b := newWalletBench(t, desk, newMoney())
-	everyScreen(b, func(name string) {
-		walk(b.window.Content(), func(o fyne.CanvasObject) bool {
-			switch o.(type) {
-			case *widget.ProgressBarInfinite, *widget.Activity:
-				t.Errorf("%s: %T is visible while nothing runs", name, o)
-			}
-			return true
-		})
-	})
 }
 
 func TestStoppedBackend(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv"
 )
 
 // sendScreen makes a payment: recipient, amount and fee with what it costs beside them,
@@ -24,6 +25,8 @@ type sendScreen struct {
 	gate    *gate
 	bar     *purseBar
 	review  *review
+	packets *packetPage
+	watches *fyne.Container // says that the keys are elsewhere
 
 	to       *field
 	hint     *widget.Label
@@ -64,10 +67,12 @@ func newSendScreen(u *UI) *sendScreen {
 			s.label), s.fee.content))
 	right := newPanel(stack(4, strong(u.t("What it costs")), s.why, s.cost.box, s.from, inset(s.next), s.progress.content))
 	columns := container.New(&beside{wide: 760, first: 420, gap: gap}, left, right)
-	s.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, stack(4, s.bar.content, heading(u.t("Send"))), columns))
-	s.review = newReview(u)
-	s.form = newFill(s.page, s.review.content)
-	s.review.content.Hide()
+	s.watches = stack(4, body(u.t("This wallet only watches: its keys are elsewhere. It plans a payment, has it signed there, and sends it.")),
+		inset(container.NewHBox(newIconButton(u, u.t("Bring one back signed"), base.DownloadIcon(), func() { s.openPacket(s.purse, "", nil) }))))
+	s.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, stack(4, s.bar.content, heading(u.t("Send"))), s.watches, columns))
+	s.review, s.packets = newReview(u), newPacketPage(u, func() { s.show(s.page) })
+	s.form = newFill(s.page, s.review.content, s.packets.content)
+	s.show(s.page)
 	s.gate = newGate(u, s.form)
 	s.content = s.gate.content
 	s.clear()
@@ -77,9 +82,25 @@ func newSendScreen(u *UI) *sendScreen {
 func (s *sendScreen) object() fyne.CanvasObject { return s.content }
 
 func (s *sendScreen) back() {
-	if s.review.content.Visible() {
+	switch {
+	case s.review.content.Visible():
 		s.review.leave()
+	case s.packets.content.Visible():
+		s.packets.leave()
 	}
+}
+
+// show shows the form, or one of the pages over it.
+func (s *sendScreen) show(page fyne.CanvasObject) {
+	for _, p := range []fyne.CanvasObject{s.page, s.review.content, s.packets.content} {
+		show(p, p == page)
+	}
+}
+
+// openPacket shows a payment that is signed elsewhere.
+func (s *sendScreen) openPacket(in app.Purse, text string, id *spv.Hash) {
+	s.show(s.packets.content)
+	s.packets.open(in, text, id)
 }
 
 func (s *sendScreen) relayout() { s.page.Refresh() }
@@ -94,6 +115,8 @@ func (s *sendScreen) refresh(c change) {
 		s.closeReview()
 		s.clear()
 	}
+	w := s.ui.session.wallet()
+	show(s.watches, w != nil && w.WatchOnly)
 	s.unit.SetText(s.ui.texts.Symbol(s.ui.session.unit()))
 	if s.review.content.Visible() {
 		return // what is being read must not change under the reader's eyes
@@ -262,17 +285,13 @@ func (s *sendScreen) openReview() {
 		s.draft = nil
 		s.clear()
 	})
-	show(s.review.content, true)
-	show(s.page, false)
+	s.show(s.review.content)
 	if s.review.password.entry.Visible() && len(s.review.checks) == 0 {
 		s.ui.window.Canvas().Focus(s.review.password.entry)
 	}
 }
 
-func (s *sendScreen) closeReview() {
-	show(s.review.content, false)
-	show(s.page, true)
-}
+func (s *sendScreen) closeReview() { s.show(s.page) }
 
 // chooseImage asks for a picture of a code.
 func (s *sendScreen) chooseImage() {

@@ -148,13 +148,19 @@ func (s *settleScreen) ask() { s.asking.renew(s.read) }
 // read asks what is under way; what is shown stays until the answer is there.
 func (s *settleScreen) read() {
 	b, wallet := s.settlement(), s.wallet
-	show(s.begin, b != nil)
+	w := s.ui.session.wallet()
+	watches := w != nil && w.WatchOnly
+	show(s.begin, b != nil && !watches)
+	if watches {
+		s.say(s.ui.t("This wallet only watches: its keys are elsewhere. Deposits, withdrawals and swaps sign as they go on, and take a wallet with its keys."))
+		return
+	}
 	if b == nil {
 		s.say(s.ui.t("Moving money between chains is not available here yet."))
 		return
 	}
 	var has []string
-	if w := s.ui.session.wallet(); w != nil {
+	if w != nil {
 		has = w.Chains
 	}
 	ask(s.ui, &s.asking, func(ctx context.Context) (settleFacts, error) { return askSettled(ctx, b, wallet, has) },

@@ -136,7 +136,7 @@ func (p *depositPage) chosen() {
 		setText(p.closed, "")
 		p.next.Enable()
 	} else {
-		setText(p.closed, u.t("Closed: {{.Why}}", map[string]any{"Why": peg.Closed}))
+		setText(p.closed, u.texts.Closed(peg))
 		p.next.Disable()
 	}
 	p.content.Refresh()

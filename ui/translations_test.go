@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// keys returns every English text that the screens and their texts hand to t.
+// keys returns every English text that the screens and their texts hand to t, and all that the engine says.
 func keys(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -55,6 +55,7 @@ func keys(t *testing.T) []string {
 			return true
 		})
 	}
+	keys = append(keys, sentences(t)...)
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }

@@ -7,6 +7,7 @@ package ui
 import (
 	"context"
 	"embed"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -85,6 +86,7 @@ type UI struct {
 	dialog  interface{ Dismiss() } // the one that is open; nil: none
 
 	do      func(func())  // runs a function on the UI goroutine
+	free    func()        // gives memory back that much was taken of for a moment
 	pending int           // actions that have not reported yet
 	delay   time.Duration // between the last key and what is worked out from the text
 	gather  time.Duration // that events are gathered before the screens are told
@@ -105,7 +107,7 @@ const (
 // New builds the window and its screens once, and opens the data folder if a stack was
 // chosen before. Show shows the window.
 func New(a fyne.App, r Rules, p Program) *UI {
-	u := &UI{app: a, rules: r, program: p, do: fyne.Do, delay: 250 * time.Millisecond, gather: 500 * time.Millisecond,
+	u := &UI{app: a, rules: r, program: p, do: fyne.Do, free: debug.FreeOSMemory, delay: 250 * time.Millisecond, gather: 500 * time.Millisecond,
 		pause: 2 * time.Second}
 	u.words = translate(a.Preferences().String(languageKey))
 	u.texts = present.New(u.words)

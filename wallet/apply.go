@@ -270,7 +270,7 @@ func (c *Chain) Rewind(to spv.Block) (changed []spv.Hash, err error) {
 		records = append(records, back.record())
 	}
 	tip := c.tip
-	if to.Height < tip.Height || to.Height == tip.Height {
+	if to.Height <= tip.Height {
 		tip = to
 		records = append(records, cursorRecord(to))
 	}

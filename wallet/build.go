@@ -11,6 +11,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/selection"
@@ -61,17 +62,17 @@ func (b *builder) draft() (*Draft, error) {
 func (b *builder) check() error {
 	p, r := b.c.params, &b.req
 	if r.Rate < fee.Rate(p.Policy.MinRelay) || r.Rate > fee.MaxRate {
-		return fmt.Errorf("fee rate %s: below the %s that peers relay, or beyond reason", r.Rate, fee.Rate(p.Policy.MinRelay))
+		return said.Errorf("fee rate %s: below the %s that peers relay, or beyond reason", r.Rate, fee.Rate(p.Policy.MinRelay))
 	}
 	if r.LongTerm <= 0 {
 		r.LongTerm = r.Rate
 	}
 	r.LongTerm = min(r.LongTerm, fee.MaxRate)
 	if n := len(r.Recipients); n > maxRecipients || n == 0 && r.Data == nil {
-		return fmt.Errorf("recipients: %d, want 1 to %d", n, maxRecipients)
+		return said.Errorf("recipients: %d, want 1 to %d", n, maxRecipients)
 	}
 	if len(r.Data) > MaxData {
-		return fmt.Errorf("data of %d bytes: want at most %d", len(r.Data), MaxData)
+		return said.Errorf("data of %d bytes: want at most %d", len(r.Data), MaxData)
 	}
 	if r.LockHeight < 0 || r.LockHeight >= 500_000_000 {
 		return fmt.Errorf("lock height %d: want 0 to 499999999", r.LockHeight)
@@ -81,10 +82,10 @@ func (b *builder) check() error {
 	for i, to := range r.Recipients {
 		if to.Max {
 			if maxes++; maxes > 1 || to.Amount != 0 || to.PaysFee {
-				return fmt.Errorf("recipient %d: only one gets all that is left, and states no amount", i+1)
+				return said.Errorf("recipient %d: only one gets all that is left, and states no amount", i+1)
 			}
 			if address.KindOf(p, to.Script) == address.Data {
-				return fmt.Errorf("recipient %d: all that is left would go where nobody can spend it", i+1)
+				return said.Errorf("recipient %d: all that is left would go where nobody can spend it", i+1)
 			}
 			to.Amount = max(Dust(p, to.Script), 1)
 		}
@@ -92,7 +93,7 @@ func (b *builder) check() error {
 			return err
 		}
 		if sum > p.Unit.MaxMoney-to.Amount {
-			return fmt.Errorf("recipients: %d and more, there is only %d", sum, p.Unit.MaxMoney)
+			return said.Errorf("recipients: %d and more, there is only %d", p.Money(sum), p.Money(p.Unit.MaxMoney))
 		}
 		sum += to.Amount
 		b.fixed = append(b.fixed, wire.NewTxOut(r.Recipients[i].Amount, to.Script))
@@ -118,19 +119,19 @@ func (b *builder) given() error {
 		k := b.c.coin(op)
 		switch {
 		case k == nil:
-			return fmt.Errorf("coin %s: not of this wallet", op)
+			return said.Errorf("coin %s: not of this wallet", op)
 		case k.spent != nil:
-			return fmt.Errorf("coin %s: spent by %s", op, k.spent.id)
+			return said.Errorf("coin %s: spent by %s", op, k.spent.id)
 		case k.at < 0:
-			return fmt.Errorf("coin %s: of a transaction that counts no more", op)
+			return said.Errorf("coin %s: of a transaction that counts no more", op)
 		case seen[op]:
 			return fmt.Errorf("coin %s: named twice", op)
 		case k.frozen:
-			return fmt.Errorf("coin %s: frozen, thaw it first", op)
+			return said.Errorf("coin %s: frozen, thaw it first", op)
 		case b.c.state(k) == NameHeld:
-			return fmt.Errorf("coin %s: holds a name, which paying with it would destroy", op)
+			return said.Errorf("coin %s: holds a name, which paying with it would destroy", op)
 		case b.c.state(k) == Immature:
-			return fmt.Errorf("coin %s: of a coinbase, cannot be spent before block %d", op, b.c.matures(k.entry))
+			return said.Errorf("coin %s: of a coinbase, cannot be spent before block %d", op, b.c.matures(k.entry))
 		}
 		seen[op] = true
 		b.must = append(b.must, k)

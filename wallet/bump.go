@@ -1,13 +1,13 @@
 package wallet
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/selection"
 )
@@ -23,9 +23,10 @@ func (c *Chain) Bump(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ran
 	}
 	r := Request{Rate: rate, LockHeight: lockHeight}
 	var back []byte
-	for _, o := range e.tx.TxOut {
-		if p, ours := c.places[string(o.PkScript)]; ours && p.chain.change == 1 {
-			r.Change, back = p.chain.number, o.PkScript
+	at := c.changeOf(e.tx)
+	for i, o := range e.tx.TxOut {
+		if i == at {
+			r.Change, back = c.places[string(o.PkScript)].chain.number, o.PkScript
 		} else {
 			r.Recipients = append(r.Recipients, Recipient{Script: o.PkScript, Amount: o.Value})
 		}
@@ -34,6 +35,23 @@ func (c *Chain) Bump(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ran
 		r.Recipients = []Recipient{{Script: back, Max: true}} // all of it was for ourselves
 	}
 	return c.replace(e, r, rng)
+}
+
+// changeOf returns which output of a transaction is what it leaves over, -1 if none is. A split has many on addresses
+// for change: its coins' were given out, and before them stands the change's own; a replacement's is beyond them.
+func (c *Chain) changeOf(tx *wire.MsgTx) int {
+	at, best, bestGiven := -1, uint32(0), false
+	for i, o := range tx.TxOut {
+		p, ours := c.places[string(o.PkScript)]
+		if !ours || p.chain.change != 1 {
+			continue
+		}
+		given := p.index < p.chain.issued
+		if at < 0 || bestGiven && !given || bestGiven == given && p.index < best {
+			at, best, bestGiven = i, p.index, given
+		}
+	}
+	return at
 }
 
 // Cancel plans a replacement that pays everything back to ourselves.
@@ -52,12 +70,12 @@ func (c *Chain) Cancel(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.R
 	return c.replace(e, r, rng)
 }
 
-// NoReplacement says why transactions of a chain cannot be replaced; empty if they can.
-func NoReplacement(p *chains.Params) string {
+// NoReplacement says why transactions of a chain cannot be replaced; nothing if they can.
+func NoReplacement(p *chains.Params) (none said.Sentence) {
 	if !p.Policy.NoReplacement {
-		return ""
+		return none
 	}
-	return "nodes of " + p.Title + " keep the first of two payments, whatever the other pays: a child can pay for it (cpfp)"
+	return said.Of("nodes of %s keep the first of two payments, whatever the other pays: a child can pay for it (cpfp)", p.Title)
 }
 
 // replaceable returns a transaction that we can and may replace.
@@ -65,20 +83,20 @@ func (c *Chain) replaceable(id spv.Hash) (*entry, error) {
 	e, ok := c.txs[id]
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("transaction %s: not of this wallet", id)
+		return nil, said.Errorf("transaction %s: not of this wallet", id)
 	case e.confirmed:
-		return nil, fmt.Errorf("transaction %s: confirmed in block %s", id, e.block)
+		return nil, said.Errorf("transaction %s: confirmed in block %s", id, e.block)
 	case !e.active:
-		return nil, fmt.Errorf("transaction %s: counts no more", id)
+		return nil, said.Errorf("transaction %s: counts no more", id)
 	case c.params.Policy.NoReplacement:
-		return nil, fmt.Errorf("transaction %s: %s", id, NoReplacement(c.params))
+		return nil, said.Errorf("transaction %s: %s", id, NoReplacement(c.params))
 	}
 	row := c.row(e)
 	if !row.FeeKnown {
-		return nil, fmt.Errorf("transaction %s: not all its inputs are ours", id)
+		return nil, said.Errorf("transaction %s: not all its inputs are ours", id)
 	}
 	if !row.Replaceable {
-		return nil, fmt.Errorf("transaction %s: does not signal that it may be replaced", id)
+		return nil, said.Errorf("transaction %s: does not signal that it may be replaced", id)
 	}
 	return e, nil
 }
@@ -90,7 +108,7 @@ func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 	for queue := []*entry{e}; len(queue) > 0; queue = queue[1:] {
 		row := c.row(queue[0])
 		if !row.FeeKnown {
-			return nil, fmt.Errorf("transaction %s: spent by %s of somebody else, whose fee is not known", e.id, row.ID)
+			return nil, said.Errorf("transaction %s: spent by %s of somebody else, whose fee is not known", e.id, row.ID)
 		}
 		paid += row.Fee
 		for i := range queue[0].tx.TxOut {
@@ -104,7 +122,7 @@ func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 	}
 	old := c.row(e)
 	if was := fee.RateOf(old.Fee, weightOf(e.tx)); r.Rate <= was {
-		return nil, fmt.Errorf("fee rate %s: want more than the %s of %s", r.Rate, was, e.id)
+		return nil, said.Errorf("fee rate %s: want more than the %s of %s", r.Rate, was, e.id)
 	}
 	for _, in := range e.tx.TxIn {
 		b.must = append(b.must, c.coin(in.PreviousOutPoint))
@@ -126,7 +144,7 @@ func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 		}
 		b.req.Rate = max(b.req.Rate, fee.RateOf(least, d.weight)) + 1
 	}
-	return nil, fmt.Errorf("transaction %s: no replacement found that pays for itself", e.id)
+	return nil, said.Errorf("transaction %s: no replacement found that pays for itself", e.id)
 }
 
 // weightOf returns the weight of a transaction (BIP141).
@@ -141,7 +159,7 @@ func weightOf(tx *wire.MsgTx) int64 {
 func (c *Chain) Raise(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Rand) (*Draft, error) {
 	e, ok := c.txs[id]
 	if !ok || e.confirmed || !e.active {
-		return nil, fmt.Errorf("transaction %s: want an unconfirmed one of this wallet that counts", id)
+		return nil, said.Errorf("transaction %s: want an unconfirmed one of this wallet that counts", id)
 	}
 	b := &builder{c: c, rng: rng}
 	for i := range e.coins {
@@ -151,7 +169,7 @@ func (c *Chain) Raise(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ra
 		}
 	}
 	if len(b.must) == 0 {
-		return nil, fmt.Errorf("transaction %s: no output of ours that could be spent", id)
+		return nil, said.Errorf("transaction %s: no output of ours that could be spent", id)
 	}
 	account := b.must[0].place.chain.number
 	change, err := c.NextChange(account)
@@ -162,7 +180,7 @@ func (c *Chain) Raise(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ra
 		Recipients: []Recipient{{Script: change.Script, Max: true}}}
 	weight, paid, n := c.family(e)
 	if n >= maxAncestors {
-		return nil, fmt.Errorf("transaction %s: %d unconfirmed in a row, nodes relay no more", id, n)
+		return nil, said.Errorf("transaction %s: %d unconfirmed in a row, nodes relay no more", id, n)
 	}
 	must := b.must
 	d, err := b.draft()
@@ -179,7 +197,7 @@ func (c *Chain) Raise(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ra
 		return nil, err
 	}
 	if d.fee < b.least {
-		return nil, &selection.Shortage{Need: b.least, Have: d.fee}
+		return nil, b.short(selection.Shortage{Need: b.least, Have: d.fee})
 	}
 	return d, nil
 }

@@ -81,10 +81,10 @@ func (m *merger) input(where string, a, b *psbt.PInput) {
 	merge(m, where, &a.Bip32Derivation, b.Bip32Derivation, derivationKey)
 	merge(m, where, &a.TaprootBip32Derivation, b.TaprootBip32Derivation, taprootKey)
 	merge(m, where, &a.TaprootScriptSpendSig, b.TaprootScriptSpendSig, func(s *psbt.TaprootScriptSpendSig) (string, string) {
-		return string(s.XOnlyPubKey) + string(s.LeafHash), string(s.Signature)
+		return string(s.XOnlyPubKey) + string(s.LeafHash), string(s.Signature) + string([]byte{byte(s.SigHash)})
 	})
 	merge(m, where, &a.TaprootLeafScript, b.TaprootLeafScript, func(s *psbt.TaprootTapLeafScript) (string, string) {
-		return string(s.ControlBlock), string(s.Script)
+		return string(s.ControlBlock), string(s.Script) + string([]byte{byte(s.LeafVersion)})
 	})
 	merge(m, where, &a.Unknowns, b.Unknowns, unknownKey)
 }
@@ -108,7 +108,7 @@ func derivationKey(d *psbt.Bip32Derivation) (string, string) {
 }
 
 func taprootKey(d *psbt.TaprootBip32Derivation) (string, string) {
-	return string(d.XOnlyPubKey), fmt.Sprint(d.MasterKeyFingerprint, d.Bip32Path)
+	return string(d.XOnlyPubKey), fmt.Sprint(d.MasterKeyFingerprint, d.Bip32Path, d.LeafHashes)
 }
 
 // merge adds what is new to a list whose members have a key and a value.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
@@ -153,13 +154,13 @@ func checkOutput(p *chains.Params, i int, script []byte, value int64) error {
 		return fmt.Errorf("recipient %d: script of %d bytes, want 1 to 10000", i+1, len(script))
 	}
 	if value < 0 || value > p.Unit.MaxMoney {
-		return fmt.Errorf("recipient %d: amount %d, want 0 to %d", i+1, value, p.Unit.MaxMoney)
+		return said.Errorf("recipient %d: amount %d, want 0 to %d", i+1, p.Money(value), p.Money(p.Unit.MaxMoney))
 	}
 	switch kind := address.KindOf(p, script); {
 	case kind == address.Other:
 		return fmt.Errorf("recipient %d: script %x is of no form that is relayed", i+1, script[:min(len(script), 40)])
 	case value < Dust(p, script):
-		return fmt.Errorf("recipient %d: amount %d, below the %d that peers relay for %s", i+1, value, Dust(p, script), kind)
+		return said.Errorf("recipient %d: amount %d, below the %d that peers relay for %s", i+1, p.Money(value), p.Money(Dust(p, script)), kind)
 	}
 	return nil
 }

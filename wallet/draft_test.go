@@ -140,7 +140,7 @@ func TestWarnings(t *testing.T) {
 	}
 	d := w.draft(Request{Rate: 200_000, Recipients: []Recipient{{Script: to, Amount: 100_000}}})
 	want := fmt.Sprintf("the fee is %d%% of the amount", d.Fee()*100/100_000)
-	if got := d.Warnings()[0].Text; !strings.HasPrefix(got, want) {
+	if got := d.Warnings()[0].Text; !strings.HasPrefix(got.String(), want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,12 +1,13 @@
 package wallet
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/selection"
 )
@@ -36,6 +37,9 @@ func (b *builder) pay() (*Draft, error) {
 		req.Target += extra
 	}
 	got, err := selection.Select(coins, req, b.apart(), b.rng)
+	if short := (*selection.Shortage)(nil); errors.As(err, &short) {
+		return nil, b.short(*short)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (b *builder) pay() (*Draft, error) {
 	case got.Change && left >= req.MinChange:
 		outs = append(outs, wire.NewTxOut(left, b.change.Script))
 	case left < 0:
-		return nil, &selection.Shortage{Need: out + due, Have: sum}
+		return nil, b.short(selection.Shortage{Need: out + due, Have: sum})
 	}
 	return b.assemble(picked, outs, weight, got.Algorithm)
 }
@@ -85,7 +89,7 @@ func (b *builder) payers() (out []int) {
 
 // subtract takes the fee out of the recipients that pay it, in equal shares.
 func (b *builder) subtract(outs []*wire.TxOut, payers []int, due int64) error {
-	share, rest := due/int64(len(payers)), due%int64(len(payers))
+	share, rest, money := due/int64(len(payers)), due%int64(len(payers)), b.c.params.Money
 	for n, i := range payers {
 		part := share
 		if n == 0 {
@@ -93,8 +97,8 @@ func (b *builder) subtract(outs []*wire.TxOut, payers []int, due int64) error {
 		}
 		outs[i].Value -= part
 		if least := Dust(b.c.params, outs[i].PkScript); outs[i].Value < max(least, 1) {
-			return fmt.Errorf("recipient %d: amount %d minus its part of the fee, %d, is below the %d that peers relay",
-				i+1, outs[i].Value+part, part, least)
+			return said.Errorf("recipient %d: amount %d minus its part of the fee, %d, is below the %d that peers relay",
+				i+1, money(outs[i].Value+part), money(part), money(least))
 		}
 	}
 	return nil
@@ -126,13 +130,13 @@ func (b *builder) sweep() (*Draft, error) {
 	}
 	weight += b.baseWeight(len(picked), len(b.fixed))
 	if weight > MaxWeight {
-		return nil, &selection.Shortage{Need: sum, Have: sum, Heavy: true}
+		return nil, b.short(selection.Shortage{Need: sum, Have: sum, Heavy: true})
 	}
 	apart := b.apart()
 	for i := range b.classes {
 		for j := range i {
 			if apart != nil && apart(i, j) {
-				return nil, &selection.Shortage{Need: sum, Have: sum, Apart: true}
+				return nil, b.short(selection.Shortage{Need: sum, Have: sum, Apart: true})
 			}
 		}
 	}
@@ -148,7 +152,7 @@ func (b *builder) sweep() (*Draft, error) {
 		outs[at].Value = sum - out - due
 	}
 	if least := max(Dust(b.c.params, outs[at].PkScript), 1); len(picked) == 0 || outs[at].Value < least {
-		return nil, &selection.Shortage{Need: out + due + least, Have: sum}
+		return nil, b.short(selection.Shortage{Need: out + due + least, Have: sum})
 	}
 	return b.assemble(picked, outs, weight, "all")
 }
@@ -158,7 +162,7 @@ func (b *builder) assemble(picked []*coin, outs []*wire.TxOut, weight int64, alg
 	b.rng.Shuffle(len(picked), func(i, j int) { picked[i], picked[j] = picked[j], picked[i] })
 	b.rng.Shuffle(len(outs), func(i, j int) { outs[i], outs[j] = outs[j], outs[i] })
 	if weight > MaxWeight {
-		return nil, fmt.Errorf("transaction of weight %d: want at most %d", weight, MaxWeight)
+		return nil, said.Errorf("transaction of weight %d: want at most %d", weight, MaxWeight)
 	}
 	d := &Draft{params: b.c.params, tx: wire.NewMsgTx(2), weight: weight, algorithm: algorithm}
 	for id := range b.replaced {
@@ -197,4 +201,10 @@ func (c *Chain) describe(o *wire.TxOut) Output {
 		out.place, out.pub = &p, p.slot().pub
 	}
 	return out
+}
+
+// short gives a shortage the unit of the chain.
+func (b *builder) short(s selection.Shortage) error {
+	s.Unit = b.c.params.Money(0)
+	return &s
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
@@ -98,7 +98,7 @@ func (c *Chain) PlanCombine(f Filter, rate, future fee.Rate) (*Plan, error) {
 		c.pack(p, g)
 	}
 	if len(p.Groups) == 0 {
-		return nil, errors.New("combine: no two coins that may meet and are worth it")
+		return nil, said.Errorf("combine: no two coins that may meet and are worth it")
 	}
 	b, err := json.Marshal(p)
 	if err != nil {

@@ -173,3 +173,44 @@ func TestSplit(t *testing.T) {
 		t.Error("coins below dust")
 	}
 }
+
+// TestBumpSplit: replacements make the same coins as the split that they replace, but for one that bears the fees.
+func TestBumpSplit(t *testing.T) {
+	for _, s := range []Split{
+		{Amounts: []int64{100_000, 200_000, 300_000}},
+		{Count: 4, Amount: 400_000},
+		{Count: 5},
+	} {
+		w := newWorld(t, "dev", 4)
+		w.mine(w.pay(w.receive(2), 1_000_000))
+		s.Account, s.Rate = 2, 1000
+		split, _, err := w.c.PlanSplit(s, w.rng)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := w.sign(split)
+		for _, rate := range []fee.Rate{5000, 25_000} {
+			w.commit(last)
+			d, err := w.c.Bump(last.ID(), rate, 0, w.rng)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkDraft(t, w.c, d)
+			left := map[int64]int{}
+			for _, o := range split.Outputs() {
+				left[o.Value]++
+			}
+			other := 0
+			for _, o := range d.Outputs() {
+				if left[o.Value]--; left[o.Value] < 0 {
+					other++
+				}
+			}
+			if len(d.Outputs()) != len(split.Outputs()) || other != 1 || d.Paid() != 0 {
+				t.Errorf("%+v at %s: %d outputs, %d of other amounts, %d paid; want %d, 1 and nothing", s, rate, len(d.Outputs()),
+					other, d.Paid(), len(split.Outputs()))
+			}
+			last = w.sign(d)
+		}
+	}
+}

@@ -86,8 +86,8 @@ func origin(kind address.Kind, pub []byte, root [4]byte, path []uint32) ([]*psbt
 }
 
 // ParsePacket reads a PSBT of at most MaxPacket bytes, as bytes or in base64. It refuses
-// other versions than 0, what follows the end, fields of version 2, and previous
-// transactions that are not those that the inputs name.
+// other versions than 0, what follows the end, a field that stands twice, fields of
+// version 2, and previous transactions that are not those that the inputs name.
 func ParsePacket(b []byte) (*Packet, error) {
 	if len(b) > MaxPacket*4/3+4 {
 		return nil, fmt.Errorf("PSBT of %d bytes: want at most %d", len(b), MaxPacket)
@@ -134,8 +134,8 @@ func guarded(f func() error) (err error) {
 
 var packetMagic = []byte("psbt\xff")
 
-// field is one key and value of a PSBT.
-type field struct{ key, raw []byte }
+// field is one key and value of a PSBT, and both as they travel.
+type field struct{ key, value, raw []byte }
 
 // globalFirst puts the unsigned transaction at the front of the global fields, where the
 // library wants it, and refuses other versions by name.
@@ -143,25 +143,19 @@ func globalFirst(b []byte) ([]byte, error) {
 	if !bytes.HasPrefix(b, packetMagic) {
 		return nil, fmt.Errorf("of %d bytes: does not begin with psbt", len(b))
 	}
-	rest := b[len(packetMagic):]
-	var fields []field
-	for {
-		key, n, err := varBytes(rest)
-		if err != nil {
-			return nil, err
+	fields, rest, err := readMap(b[len(packetMagic):])
+	if err != nil {
+		return nil, fmt.Errorf("global: %w", err)
+	}
+	for _, f := range fields {
+		if f.key[0] == 0xfb && (len(f.key) != 1 || !bytes.Equal(f.value, make([]byte, 4))) {
+			return nil, fmt.Errorf("version %x in little endian, want 0", f.value[:min(len(f.value), 8)])
 		}
-		if len(key) == 0 {
-			break
+	}
+	for n, maps := 1, rest; len(maps) > 0; n++ { // of inputs and outputs: the library lets doubles of some kinds through
+		if _, maps, err = readMap(maps); err != nil {
+			return nil, fmt.Errorf("map %d: %w", n, err)
 		}
-		value, m, err := varBytes(rest[n:])
-		if err != nil {
-			return nil, err
-		}
-		if key[0] == 0xfb && (len(key) != 1 || !bytes.Equal(value, make([]byte, 4))) {
-			return nil, fmt.Errorf("version %x in little endian, want 0", value[:min(len(value), 8)])
-		}
-		fields = append(fields, field{key, rest[:n+m]})
-		rest = rest[n+m:]
 	}
 	slices.SortStableFunc(fields, func(x, y field) int {
 		return boolCompare(len(x.key) != 1 || x.key[0] != 0, len(y.key) != 1 || y.key[0] != 0)
@@ -170,7 +164,31 @@ func globalFirst(b []byte) ([]byte, error) {
 	for _, f := range fields {
 		out = append(out, f.raw...)
 	}
-	return append(out, rest...), nil
+	return append(append(out, 0), rest...), nil
+}
+
+// readMap reads one map of a PSBT, in which every key stands once, and returns what follows.
+func readMap(b []byte) (fields []field, rest []byte, err error) {
+	seen := map[string]bool{}
+	for {
+		key, n, err := varBytes(b)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(key) == 0 {
+			return fields, b[n:], nil
+		}
+		value, m, err := varBytes(b[n:])
+		if err != nil {
+			return nil, nil, err
+		}
+		if seen[string(key)] {
+			return nil, nil, fmt.Errorf("field %x stands twice", key[:min(len(key), 40)])
+		}
+		seen[string(key)] = true
+		fields = append(fields, field{key, value, b[:n+m]})
+		b = b[n+m:]
+	}
 }
 
 func boolCompare(x, y bool) int {

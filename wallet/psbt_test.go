@@ -64,7 +64,11 @@ func TestPacketVectors(t *testing.T) {
 			t.Errorf("invalid %d is taken: %s", i, s[1])
 		}
 	}
-	for i, c := range v.Combiner {
+}
+
+// TestPacketCombineVectors puts real parts together, whichever comes first.
+func TestPacketCombineVectors(t *testing.T) {
+	for i, c := range packetVectors(t).Combiner {
 		var ps []*Packet
 		for _, s := range c.Combine {
 			p, err := ParsePacket([]byte(s))
@@ -90,6 +94,11 @@ func TestPacketVectors(t *testing.T) {
 			ps = append(ps[1:], ps[0])
 		}
 	}
+}
+
+// TestPacketExtractVectors takes the transaction out of real packets, finished by others or by us.
+func TestPacketExtractVectors(t *testing.T) {
+	v := packetVectors(t)
 	for i, c := range v.Extractor {
 		p, err := ParsePacket([]byte(c.Extract))
 		if err != nil {
@@ -197,4 +206,50 @@ func FuzzParsePacket(f *testing.F) {
 			t.Fatalf("with itself: %v", err)
 		}
 	})
+}
+
+// TestPacketDuplicates repeats every field of real packets, as it is and with another value: a key must not stand in a
+// map twice (BIP174).
+func TestPacketDuplicates(t *testing.T) {
+	fields := 0
+	for i, s := range packetVectors(t).Valid {
+		raw, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParsePacket(raw); err != nil {
+			continue // of version 2
+		}
+		for at := len(packetMagic); at < len(raw); {
+			key, n, err := varBytes(raw[at:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(key) == 0 { // the end of a map
+				at += n
+				continue
+			}
+			value, m, err := varBytes(raw[at+n:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			field := raw[at : at+n+m]
+			at += len(field)
+			fields++
+			if _, err := ParsePacket(slices.Insert(slices.Clone(raw), at, field...)); err == nil {
+				t.Errorf("valid %d: field %x stands twice", i, key)
+			}
+			if len(value) == 0 {
+				continue
+			}
+			other := slices.Clone(field)
+			other[len(other)-1] ^= 1
+			if _, err := ParsePacket(slices.Insert(slices.Clone(raw), at, other...)); err == nil {
+				t.Errorf("valid %d: field %x stands twice, with two values", i, key)
+			}
+		}
+	}
+	if fields < 200 {
+		t.Errorf("%d fields, want more", fields)
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/message"
 )
@@ -66,7 +67,7 @@ func (s *Signed) Raw() []byte {
 func (d *Draft) Sign(s Signer, consent ...Concern) (*Signed, error) {
 	for _, w := range d.warnings {
 		if !slices.Contains(consent, w.Concern) {
-			return nil, fmt.Errorf("%s: wants consent (%s)", w.Text, w.Concern)
+			return nil, said.Errorf("%s: wants consent (%s)", w.Text, w.Concern)
 		}
 	}
 	tx := d.tx.Copy()

@@ -1,9 +1,8 @@
 package wallet
 
 import (
-	"fmt"
-
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
@@ -31,7 +30,7 @@ func (k Concern) MarshalText() ([]byte, error) { return []byte(k.String()), nil 
 // Warning is something about a draft that its owner must agree to.
 type Warning struct {
 	Concern Concern
-	Text    string
+	Text    said.Sentence
 }
 
 const (
@@ -41,9 +40,7 @@ const (
 
 // warn fills in the draft's warnings.
 func (b *builder) warn(d *Draft) {
-	add := func(k Concern, format string, args ...any) {
-		d.warnings = append(d.warnings, Warning{k, fmt.Sprintf(format, args...)})
-	}
+	add := func(k Concern, text said.Sentence) { d.warnings = append(d.warnings, Warning{k, text}) }
 	amount := d.Paid()
 	if amount == 0 { // to ourselves: the fee is held against all of it
 		for _, o := range d.outputs {
@@ -51,25 +48,25 @@ func (b *builder) warn(d *Draft) {
 		}
 	}
 	if d.fee > amount/100*shareLimit+amount%100*shareLimit/100 {
-		add(HighShare, "the fee is %d%% of the amount: %d of %d", percent(d.fee, amount), d.fee, amount)
+		add(HighShare, said.Of("the fee is %d%% of the amount: %d of %d", percent(d.fee, amount), d.params.Money(d.fee), d.params.Money(amount)))
 	}
 	if usual := fee.Rate(max(d.params.Policy.WalletFee, 1)); d.Rate()/rateLimit >= usual {
-		add(HighRate, "the fee rate is %s, wallets pay from %s", d.Rate(), usual)
+		add(HighRate, said.Of("the fee rate is %s, wallets pay from %s", d.Rate(), usual))
 	}
 	before := b.c.paidBefore(d.outputs, b.replaced)
 	for _, o := range d.outputs {
 		switch {
 		case o.Kind == address.Future:
-			add(AnyoneCanSpend, "%s: %s has no rules for this address, so anybody can take what is paid to it",
-				o.Address, d.params.Title)
+			add(AnyoneCanSpend, said.Of("%s: %s has no rules for this address, so anybody can take what is paid to it",
+				o.Address, d.params.Title))
 		case o.Kind == address.Data, o.Change:
 		case before[string(o.Script)]:
-			add(Reuse, "%s: was paid before, everybody can see that both payments belong together", o.Address)
+			add(Reuse, said.Of("%s: was paid before, everybody can see that both payments belong together", o.Address))
 		}
 	}
 	for _, in := range d.inputs {
 		if in.Coin.State == Unconfirmed {
-			add(Shaky, "coin %s: unconfirmed, its sender may still take it back", in.Coin.Outpoint)
+			add(Shaky, said.Of("coin %s: unconfirmed, its sender may still take it back", in.Coin.Outpoint))
 		}
 	}
 }

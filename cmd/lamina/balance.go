@@ -42,13 +42,7 @@ func (s *session) balance() *cobra.Command {
 	onChain := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if f.chain == "" && account.number < 0 {
-			of, err := s.meant(c.Context(), &f)
-			if err != nil {
-				return err
-			}
-			if len(of.Chains) > 1 {
-				return s.balances(c.Context(), f, of)
-			}
+			return s.balances(c.Context(), &f)
 		}
 		return onChain(c, args)
 	}
@@ -56,46 +50,42 @@ func (s *session) balance() *cobra.Command {
 	return c
 }
 
-// meant returns the wallet that flags mean.
-func (s *session) meant(ctx context.Context, f *purseFlags) (of app.Wallet, err error) {
-	err = s.atDesk(ctx, f, wantWallets, func(ctx context.Context, d *desk) error {
-		err := d.chooseWallet(ctx, f)
-		of = d.of
-		return err
-	})
-	return of, err
-}
-
 // balances adds up a wallet's money on each of its chains.
-func (s *session) balances(ctx context.Context, f purseFlags, of app.Wallet) error {
+func (s *session) balances(ctx context.Context, f *purseFlags) error {
 	type balance struct {
 		*app.Balance
 		Total int64 `json:"total"`
 	}
-	all := []balance{}
-	for _, f.chain = range of.Chains {
-		err := s.atDesk(ctx, &f, wantMoney, func(ctx context.Context, d *desk) error {
-			b, err := d.Balance(ctx, d.in)
+	return s.atCounter(ctx, f, func(ctx context.Context, k *counter) error {
+		all := []balance{}
+		for i, chain := range k.of.Chains {
+			k.turn(chain)
+			if _, err := k.state(ctx); err != nil { // a daemon need not follow it
+				return err
+			}
+			b, err := k.Balance(ctx, k.in)
 			if err != nil {
 				return err
 			}
 			all = append(all, balance{&b, b.Total()})
 			if s.json {
-				return nil
+				continue
 			}
-			if len(all) > 1 {
+			if i > 0 {
 				s.printf("\n")
 			}
-			return d.showBalance(b)
-		})
-		if err != nil {
-			return err
+			if err := k.showBalance(b); err != nil {
+				return err
+			}
 		}
-	}
-	if s.json {
-		return s.printJSON(map[string]any{"wallet": of.Name, "balances": all})
-	}
-	return nil
+		switch {
+		case !s.json:
+			return nil
+		case len(all) == 1:
+			return s.printJSON(all[0])
+		}
+		return s.printJSON(map[string]any{"wallet": k.of.Name, "balances": all})
+	})
 }
 
 func (d *desk) showBalance(b app.Balance) error {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/layeredpow/lamina/internal/testkit"
 )
@@ -24,6 +27,19 @@ func TestMain(m *testing.M) {
 		s.now = skewed(file)
 	}
 	os.Exit(s.run(context.Background(), os.Args[1:]))
+}
+
+// patience is how long a test waits for anything: on a machine ten times slower that much comes, too. Who is green never waits for it.
+const patience = 3 * time.Minute
+
+// ownHosts counts the addresses that were given out.
+var ownHosts atomic.Uint32
+
+// ownHost returns a loopback address at which nobody else on the machine listens, so that a node which is killed there finds its ports
+// free when it comes back: of 127.0.0.1 somebody else's test may get them meanwhile.
+func ownHost() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 128+pid>>8&0x7f, pid&0xff, 1+ownHosts.Add(1)%254)
 }
 
 // lockedBuffer keeps what is written by one goroutine and read by another.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,87 +20,9 @@ import (
 
 	"github.com/btcsuite/btcd/btcjson"
 
-	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/realnode"
 	"github.com/layeredpow/lamina/internal/rpc"
-	"github.com/layeredpow/lamina/keystore"
 )
-
-// cheap makes key files that open fast.
-func cheap(o *app.LocalOptions) { o.Cost = keystore.Cost{Memory: 64 << 10, Passes: 1, Lanes: 2} }
-
-// household is a data folder with what runs on it.
-type household struct {
-	t   *testing.T
-	dir string
-	pw  string // file of the password
-}
-
-// lamina runs a command on the folder, for real but for the terminal, of which there is none.
-func (h *household) lamina(args ...string) outcome {
-	h.t.Helper()
-	var out, errs bytes.Buffer
-	s := newSession(strings.NewReader(""), &out, &errs)
-	s.tune = cheap
-	s.terminal = func() (terminal, error) { return nil, errNoTerminal }
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
-	defer cancel()
-	code := s.run(ctx, append(args, "--data-dir", h.dir))
-	return outcome{code, out.String(), errs.String()}
-}
-
-// must runs a command that must end well and returns its document.
-func (h *household) must(args ...string) map[string]any {
-	h.t.Helper()
-	got := h.lamina(append(args, "--json")...)
-	if got.code != exitOK {
-		h.t.Fatalf("%q: exit code %d\n%s%s", args, got.code, got.out, got.err)
-	}
-	if strings.Contains(got.out+got.err, "hush-") { // without the dash an address may hold it, by chance
-		h.t.Errorf("%q: a secret in\n%s%s", args, got.out, got.err)
-	}
-	return document(h.t, got)
-}
-
-// run starts the daemon and returns what ends it.
-func (h *household) run(args ...string) (ready map[string]any, end func() outcome) {
-	h.t.Helper()
-	r, w := io.Pipe()
-	var errs lockedBuffer
-	s := newSession(strings.NewReader(""), w, &errs)
-	s.tune = cheap
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan int, 1)
-	go func() {
-		done <- s.run(ctx, append([]string{"daemon", "--json", "--data-dir", h.dir}, args...))
-		w.Close()
-	}()
-	if err := json.NewDecoder(r).Decode(&ready); err != nil {
-		cancel()
-		h.t.Fatalf("%v, exit code %d\n%s", err, <-done, errs.String())
-	}
-	var once sync.Once
-	var last outcome
-	end = func() outcome {
-		once.Do(func() {
-			cancel()
-			last = outcome{code: <-done, err: errs.String()}
-		})
-		return last
-	}
-	h.t.Cleanup(func() { end() })
-	return ready, end
-}
-
-// until asks until an answer is as it should be.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not in a minute: %s", what)
-		}
-	}
-}
 
 // stableAnswer takes out of an answer what differs from moment to moment, the order of a draft's outputs included.
 func stableAnswer(doc map[string]any) string {
@@ -134,21 +55,8 @@ func stableAnswer(doc map[string]any) string {
 // both give the same answers.
 func TestWalletAgainstNode(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	node := realnode.Litecoind(t)
-	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
-	wordsFile := filepath.Join(t.TempDir(), "words")
-	h.must("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile, "--birthday", "2010-01-01")
-	if got := h.lamina("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile+"2"); got.code != exitUsage ||
-		!strings.Contains(got.err, "main") {
-		t.Errorf("a second main: exit code %d\n%s", got.code, got.err)
-	}
-	if _, err := os.Stat(wordsFile + "2"); err == nil {
-		t.Error("a file of words without a wallet")
-	}
-	address, _ := h.must("receive", "--offline", "--kind", "p2wpkh")["address"].(string)
-	node.Call(t, nil, "generatetoaddress", 2, address)
-	node.Generate(t, 98)
-	w := &walletDay{household: h, node: node, words: wordsFile}
+	w, address := newWalletDay(t)
+	h, node := w.household, w.node
 	b := h.must(w.with("balance")...)
 	if b["confirmed"] == 0.0 || b["immature"] == 0.0 || b["trust"].(map[string]any)["verified"] != true {
 		t.Fatalf("balance: %v", b)
@@ -163,9 +71,7 @@ func TestWalletAgainstNode(t *testing.T) {
 		"--metrics", "127.0.0.1:0", "--verbose")
 	until(t, "the daemon is synced", func() bool { return h.must("balance")["trust"].(map[string]any)["verified"] == true })
 	for path, says := range map[string]string{"/health": `"status":"ok"`, "/metrics": `lamina_tip_height{chain="litecoin-regtest"} 100`} {
-		if got := get(t, ready["metrics"].(string)+path); !strings.Contains(got, says) {
-			t.Errorf("%s: %s", path, got)
-		}
+		until(t, path+" with "+says, func() bool { return strings.Contains(get(t, ready["metrics"].(string)+path), says) })
 	}
 	for i, got := range w.answers("") {
 		if got != direct[i] {
@@ -207,9 +113,29 @@ type walletDay struct {
 	words string // file
 }
 
+// newWalletDay makes a wallet and has the node pay to an address of it.
+func newWalletDay(t *testing.T) (w *walletDay, address string) {
+	t.Helper()
+	node := realnode.Litecoind(t)
+	h := &household{t: t, dir: filepath.Join(t.TempDir(), "data"), pw: file(t, "pw", []byte("hush-password\n"))}
+	wordsFile := filepath.Join(t.TempDir(), "words")
+	h.must("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile, "--birthday", "2010-01-01")
+	if got := h.lamina("wallet", "create", "main", "--chain", "litecoin-regtest", "--password-file", h.pw, "--words-to", wordsFile+"2"); got.code != exitUsage ||
+		!strings.Contains(got.err, "main") {
+		t.Errorf("a second main: exit code %d\n%s", got.code, got.err)
+	}
+	if _, err := os.Stat(wordsFile + "2"); err == nil {
+		t.Error("a file of words without a wallet")
+	}
+	address, _ = h.must("receive", "--offline", "--kind", "p2wpkh")["address"].(string)
+	node.Call(t, nil, "generatetoaddress", 2, address)
+	node.Generate(t, 98)
+	return &walletDay{household: h, node: node, words: wordsFile}, address
+}
+
 // with adds where to connect to.
 func (w *walletDay) with(args ...string) []string {
-	return append(args, "--connect", w.node.P2P, "--wait", "50s")
+	return append(args, "--connect", w.node.P2P)
 }
 
 func (w *walletDay) inPool(id string) bool {
@@ -361,35 +287,6 @@ func (h *household) notes(address string) {
 	h.must("coins", "rule", "shop", "*", "--lift")
 	h.must("coins", "tag", one)
 	h.must("coins", "unfreeze", one)
-}
-
-// get fetches a page that wants no login.
-func get(t *testing.T, url string) string {
-	t.Helper()
-	answer, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
-}
-
-// client asks the daemon by other nodes' names.
-func (h *household) client() *rpc.Client {
-	h.t.Helper()
-	access, err := rpc.Discover(h.dir)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	c, err := rpc.NewClient(access)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return c
 }
 
 // hook receives what the daemon posts.

@@ -18,7 +18,7 @@ import (
 const (
 	demoLayer  = "dev-issued"
 	demoPace   = "200ms" // between two L1 blocks
-	demoStop   = 5 * time.Second
+	demoStop   = time.Minute
 	demoReward = 50_0000_0000 // of a block on both chains, base units
 	demoPaid   = 1_2500_0000
 	demoSplit  = 20

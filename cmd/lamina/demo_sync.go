@@ -21,7 +21,7 @@ const (
 	demoFirst  = 60
 	demoFork   = 40
 	demoBetter = 30
-	demoTime   = 30 * time.Second // for any one step
+	demoTime   = 2 * time.Minute // for any one step
 )
 
 // stepResult says how one step of the live part ended.

@@ -48,28 +48,11 @@ func TestNodeAbuse(t *testing.T) {
 
 	hold := holdOn(t, c.ports.RPC)
 	defer hold()
-	var crowd sync.WaitGroup
-	var came, said atomic.Int64
-	for i, p := range devStack(t) {
-		for w := range 10 {
-			crowd.Go(func() {
-				rng := rand.New(rand.NewPCG(seed, uint64(100*i+w)))
-				for n := range abuseStrangers / 10 {
-					from := net.IPv4(127, byte(1+i), byte(1+w), byte(1+n%250))
-					if sent, err := abuse(rng, p, c.ports.Chains[p.Name], from); err == nil {
-						came.Add(1)
-						said.Add(int64(sent))
-					}
-				}
-			})
-		}
-	}
-	done := make(chan struct{})
-	go func() { crowd.Wait(); close(done) }()
+	crowd := abuseAll(t, c, seed)
 	synced := 0
 	for under := true; under; synced++ {
 		select {
-		case <-done:
+		case <-crowd.gone:
 			under = false
 		default:
 		}
@@ -84,10 +67,10 @@ func TestNodeAbuse(t *testing.T) {
 		return next > height
 	})
 	after := inMemory(t, c.cmd.Process.Pid)
-	t.Logf("%d strangers sent %d messages; a light client synced %d times; %d KiB resident before, %d after", came.Load(), said.Load(), synced,
+	t.Logf("%d strangers sent %d messages; a light client synced %d times; %d KiB resident before, %d after", crowd.came.Load(), crowd.said.Load(), synced,
 		before>>10, after>>10)
-	if came.Load() < abuseStrangers {
-		t.Errorf("seed %d: only %d strangers came", seed, came.Load())
+	if came := crowd.came.Load(); came < abuseStrangers {
+		t.Errorf("seed %d: only %d strangers came", seed, came)
 	}
 	if after > before+abuseGrowth {
 		t.Errorf("seed %d: %d bytes resident, %d before: want at most %d more", seed, after, before, abuseGrowth)
@@ -97,6 +80,34 @@ func TestNodeAbuse(t *testing.T) {
 	if log := c.log.String(); strings.Contains(log, "panic") {
 		t.Errorf("seed %d: %s", seed, log)
 	}
+}
+
+// crowd is strangers who come to a node.
+type crowd struct {
+	came, said atomic.Int64  // strangers who got in, and messages that they sent
+	gone       chan struct{} // closed when the last has gone
+}
+
+// abuseAll lets strangers come to all chains of a node, ten at a time to each.
+func abuseAll(t *testing.T, c *nodeChild, seed uint64) *crowd {
+	all := &crowd{gone: make(chan struct{})}
+	var there sync.WaitGroup
+	for i, p := range devStack(t) {
+		for w := range 10 {
+			there.Go(func() {
+				rng := rand.New(rand.NewPCG(seed, uint64(100*i+w)))
+				for n := range abuseStrangers / 10 {
+					from := net.IPv4(127, byte(1+i), byte(1+w), byte(1+n%250))
+					if sent, err := abuse(rng, p, c.ports.Chains[p.Name], from); err == nil {
+						all.came.Add(1)
+						all.said.Add(int64(sent))
+					}
+				}
+			})
+		}
+	}
+	go func() { there.Wait(); close(all.gone) }()
+	return all
 }
 
 // inMemory returns the bytes of memory that a process has in RAM.
@@ -272,7 +283,7 @@ func status(t *testing.T, at, method, path, host, head, body string) string {
 	c, err := net.Dial("tcp", at)
 	must(t, err)
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(nodePatience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if !strings.Contains(head, "Content-Length") {
 		head = strings.TrimPrefix(head+fmt.Sprintf("\r\nContent-Length: %d", len(body)), "\r\n")
 	}

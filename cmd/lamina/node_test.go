@@ -23,16 +23,13 @@ import (
 	"github.com/layeredpow/lamina/wallet/address"
 )
 
-// nodePatience is how long anything about a child may take.
-const nodePatience = 60 * time.Second
-
 // nodeChild is a node in a process of its own.
 type nodeChild struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	ports nodePorts
 	rpc   *rpc.Client
-	log   strings.Builder
+	log   lockedBuffer
 }
 
 func startNode(t *testing.T, dir string, args ...string) *nodeChild {
@@ -48,7 +45,7 @@ func startNode(t *testing.T, dir string, args ...string) *nodeChild {
 	must(t, err)
 	must(t, c.cmd.Start())
 	t.Cleanup(func() { _ = c.cmd.Process.Kill(); _ = c.cmd.Wait() })
-	late := time.AfterFunc(nodePatience, func() { _ = c.cmd.Process.Kill() })
+	late := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer late.Stop()
 	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&c.ports); err != nil || !c.ports.Ready {
 		_ = c.cmd.Wait()
@@ -56,7 +53,7 @@ func startNode(t *testing.T, dir string, args ...string) *nodeChild {
 	}
 	access, err := rpc.Discover(dir)
 	must(t, err)
-	access.Wait = nodePatience
+	access.Wait = patience
 	c.rpc, err = rpc.NewClient(access)
 	must(t, err)
 	return c
@@ -92,11 +89,8 @@ func (c *nodeChild) mined() (blocks map[string]int) {
 
 func (c *nodeChild) height(chain string) (height int32) {
 	c.t.Helper()
-	access, err := rpc.Discover(c.ports.DataDir)
-	must(c.t, err)
-	access.Chain = chain
-	client, err := rpc.NewClient(access)
-	must(c.t, err)
+	client := c.on(chain)
+	defer client.Close() // lest hundreds of them take the places of others
 	must(c.t, client.Call(c.t.Context(), &height, "getblockcount"))
 	return height
 }
@@ -106,12 +100,12 @@ func untilNode(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(nodePatience)
+	end := time.After(patience)
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-end:
-			t.Fatalf("%s: not within %s", what, nodePatience)
+			t.Fatalf("%s: not within %s", what, patience)
 		}
 	}
 }
@@ -177,11 +171,11 @@ func judge(t *testing.T, c *nodeChild) {
 	must(t, <-ended)
 }
 
-// end ends a child as a service manager does, which waits five seconds.
+// end ends a child as a service manager does.
 func (c *nodeChild) end() {
 	c.t.Helper()
 	must(c.t, c.cmd.Process.Signal(syscall.SIGTERM))
-	late := time.AfterFunc(5*time.Second, func() { _ = c.cmd.Process.Kill() })
+	late := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer late.Stop()
 	if err := c.cmd.Wait(); err != nil {
 		c.t.Fatalf("ended by SIGTERM: %v\n%s", err, c.log.String())
@@ -245,7 +239,7 @@ func (c *nodeChild) on(chain string) *rpc.Client {
 	c.t.Helper()
 	access, err := rpc.Discover(c.ports.DataDir)
 	must(c.t, err)
-	access.Chain, access.Wait = chain, nodePatience
+	access.Chain, access.Wait = chain, patience
 	client, err := rpc.NewClient(access)
 	must(c.t, err)
 	return client

@@ -431,7 +431,7 @@ func (r *resident) restored() {
 	t := r.t
 	other := &household{t: t, dir: filepath.Join(t.TempDir(), "other"), pw: r.pw}
 	other.must("wallet", "restore", "again", "--chain", r.town.chain, "--words-file", r.words, "--password-file", r.pw)
-	got := other.must(append([]string{"history", "--count", "1000", "--wait", "50s"}, r.town.connect...)...)
+	got := other.must(append([]string{"history", "--count", "1000"}, r.town.connect...)...)
 	want := map[string]any{}
 	for _, row := range r.must("history", "--count", "1000")["rows"].([]any) {
 		if row := row.(map[string]any); row["status"] == "confirmed" {

@@ -36,6 +36,15 @@ func (s *session) packet(name string) (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
+// alone prints a text with nothing about it, for a file; as JSON, v with the trust that it deserves.
+func (d *desk) alone(ctx context.Context, v any, text string) error {
+	if d.s.json {
+		return d.answer(ctx, v, nil)
+	}
+	d.s.printf("%s\n", text)
+	return nil
+}
+
 const psbtCreateHelp = `Plan a payment and print it as a PSBT.
 
   lamina psbt create ADDRESS 0.5
@@ -67,14 +76,10 @@ func (s *session) psbtCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !s.json { // the text alone, for a file
-				s.printf("%s\n", text)
-				return nil
-			}
-			return d.answer(ctx, struct {
+			return d.alone(ctx, struct {
 				Text  string    `json:"psbt"`
 				Draft app.Draft `json:"draft"`
-			}{text, draft}, nil)
+			}{text, draft}, text)
 		})
 	p.add(c)
 	c.Flags().StringVar(&rate, "rate", "", "fee in base units per virtual byte (default: what lamina fee calls normal)")
@@ -155,12 +160,10 @@ func (s *session) psbtSign() *cobra.Command {
 			if p, err = d.SignPacket(ctx, d.in, text, given); err != nil {
 				return err
 			}
-			if s.json {
-				return d.answer(ctx, p, nil)
+			if !s.json {
+				fmt.Fprintf(s.err, "%d signatures added, %s\n", p.Added, yesNo(p.Complete, "complete", "not complete"))
 			}
-			s.printf("%s\n", p.Text)
-			fmt.Fprintf(s.err, "%d signatures added, %s\n", p.Added, yesNo(p.Complete, "complete", "not complete"))
-			return nil
+			return d.alone(ctx, p, p.Text)
 		})
 	password.add(c.Flags(), "password")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -187,11 +190,7 @@ func (s *session) psbtCombine() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.json {
-				return d.answer(ctx, map[string]any{"psbt": text}, nil)
-			}
-			s.printf("%s\n", text)
-			return nil
+			return d.alone(ctx, map[string]any{"psbt": text}, text)
 		})
 }
 
@@ -216,11 +215,7 @@ func (s *session) psbtFinalize() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.json {
-				return d.answer(ctx, map[string]any{"hex": raw}, nil)
-			}
-			s.printf("%s\n", raw)
-			return nil
+			return d.alone(ctx, map[string]any{"hex": raw}, raw)
 		})
 	c.Flags().BoolVar(&send, "send", false, "send it; it must spend coins of the wallet")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")

@@ -150,9 +150,14 @@ type desk struct {
 
 // atDesk opens what a command needs, does the work and closes it.
 func (s *session) atDesk(ctx context.Context, f *purseFlags, what need, work func(context.Context, *desk) error) error {
+	return interruptible(ctx, func(ctx context.Context) error { return s.work(ctx, f, what, work) })
+}
+
+// interruptible does work until it ends or its user has enough of it, and explains what went wrong.
+func interruptible(ctx context.Context, work func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := s.work(ctx, f, what, work)
+	err := work(ctx)
 	if ctx.Err() != nil && err != nil {
 		return unreadable(errors.New("interrupted"), "")
 	}

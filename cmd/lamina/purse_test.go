@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,4 +78,24 @@ func TestDamagedFolder(t *testing.T) {
 		t.Errorf("with a new database it gives out %v, not %v", got, address)
 	}
 	h.must("balance", "--offline")
+}
+
+// TestOpenings: a command opens the folder once to see which wallet is meant, and once with what that one wants.
+func TestOpenings(t *testing.T) {
+	for args, most := range map[string]int{"balance": 2, "balance --chain dev": 2, "balance --account 0": 2, "history": 2, "settle status dev-native": 2, "wallet list": 1} {
+		b := &teller{synced: true}
+		if strings.HasPrefix(args, "settle") {
+			b.chains = []string{"dev", "dev-native"}
+		}
+		times := 0
+		var out, errs bytes.Buffer
+		s := newSession(strings.NewReader(""), &out, &errs)
+		s.backend = func(context.Context, opening) (*opened, error) {
+			times++
+			return &opened{b, false, func() error { return nil }}, nil
+		}
+		if code := s.run(t.Context(), strings.Fields(args)); code != exitOK || times > most {
+			t.Errorf("%s: opened %d times, want at most %d; exit code %d\n%s%s", args, times, most, code, &out, &errs)
+		}
+	}
 }

@@ -134,6 +134,7 @@ func TestAddNodeCommand(t *testing.T) {
 	}
 	var peers []peer
 	connected := func() bool {
+		peers = nil
 		must(t, json.Unmarshal([]byte(call("getpeerinfo")), &peers))
 		return len(peers) == 1 && peers[0].Ping > 0
 	}

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,20 +39,18 @@ func (f *purseFlags) addCounter(flags *pflag.FlagSet) {
 func (s *session) onCounter(use, short, long string, args cobra.PositionalArgs, f *purseFlags,
 	do func(context.Context, *counter, []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long, Args: args, RunE: func(c *cobra.Command, args []string) error {
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		err := s.atCounter(ctx, f, func(ctx context.Context, k *counter) error { return do(ctx, k, args) })
-		if ctx.Err() != nil && err != nil {
-			return unreadable(errors.New("interrupted"), "")
-		}
-		return explained(err)
+		return s.atCounter(c.Context(), f, func(ctx context.Context, k *counter) error { return do(ctx, k, args) })
 	}}
 	f.addCounter(c.Flags())
 	return c
 }
 
 // atCounter opens a wallet with all its chains, in step with the network, does the work and closes it.
-func (s *session) atCounter(ctx context.Context, f *purseFlags, work func(context.Context, *counter) error) (err error) {
+func (s *session) atCounter(ctx context.Context, f *purseFlags, work func(context.Context, *counter) error) error {
+	return interruptible(ctx, func(ctx context.Context) error { return s.count(ctx, f, work) })
+}
+
+func (s *session) count(ctx context.Context, f *purseFlags, work func(context.Context, *counter) error) (err error) {
 	b, err := s.backend(ctx, opening{dir: f.dir, offline: true})
 	if err != nil {
 		return err

@@ -122,7 +122,11 @@ func (k *counter) withdrawalLine(w io.Writer, d *app.Withdrawal) {
 		}
 		note("paid %s by %s, %d confirmations; %s", k.on(d.L1, *d.Paid), d.Payout, d.Final, how)
 	case d.Overdue > 0:
-		note("overdue: %d batches were due since it was released, and none pays it. Its settlers do not sign, or a payout costs more than", d.Overdue)
+		count := fmt.Sprint(d.Overdue)
+		if d.Overdue >= app.MostOverdue {
+			count += " or more"
+		}
+		note("overdue: %s batches were due since it was released, and none pays it. Its settlers do not sign, or a payout costs more than", count)
 		note("may be charged: lamina settle audit asks a node. The burn stands, and any later batch can pay it")
 	case d.Expected > 0:
 		note("expected in %s", about(d.Expected))

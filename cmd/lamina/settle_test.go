@@ -42,7 +42,7 @@ func TestSettleCommands(t *testing.T) {
 		{"settle withdraw dev-native self 0.001 --dry-run", exitOK, "withdraw 100000 to  fee 0", []string{"cannot be taken back", "2 of 3 settlers together pay it out",
 			"about 1 min 30 s"}},
 		{"settle status", exitUsage, "", []string{"is on no pegged layer"}},
-		{"settle status dev-native", exitOK, "", []string{"deposit", "sent", "1 of 5 confirmations, about 40 s to go", "withdrawal  burned", "expected in about 1 min 20 s", "overdue: 3 batches",
+		{"settle status dev-native", exitOK, "", []string{"deposit", "sent", "1 of 5 confirmations, about 40 s to go", "withdrawal  burned", "expected in about 1 min 20 s", "overdue: 3 batches", "overdue: 100 or more batches",
 			"lamina settle prove checks"}},
 		{"settle trust", exitOK, "", []string{"native, pegged to dev", "conspire they can steal", "0.00001 DEV, 0.00004 DEV"}},
 		{"settle claim lamina-ticket", exitOK, "claim lamina-ticket", []string{"taken"}},

@@ -40,13 +40,27 @@ func (w *soakWorld) stop() {
 func (w *soakWorld) revive() {
 	w.t.Helper()
 	for _, p := range w.processes() {
-		if p.running() {
-			continue
-		}
-		if text := p.log.tail(); strings.Contains(text, "panic:") || strings.Contains(text, "fatal error:") {
-			w.fail("%s crashed", p.name)
-		}
-		w.up(p)
+		w.again(p)
+	}
+}
+
+// again starts a process again that has ended, but not by a crash.
+func (w *soakWorld) again(p *soakProcess) {
+	w.t.Helper()
+	if p.running() {
+		return
+	}
+	if text := p.log.tail(); strings.Contains(text, "panic:") || strings.Contains(text, "fatal error:") {
+		w.fail("%s crashed", p.name)
+	}
+	w.up(p)
+}
+
+// reviveFull starts again who gave up because its disk was full. Who has met that may end some time after all was healed.
+func (w *soakWorld) reviveFull() {
+	w.t.Helper()
+	for _, p := range slices.Clone(w.full) {
+		w.again(p)
 	}
 }
 
@@ -111,6 +125,7 @@ func (w *soakWorld) turn(i, seconds int) {
 func (w *soakWorld) fill() {
 	p := w.any()
 	w.note("disk of %s full", p.name)
+	w.full = append(w.full, p)
 	w.limit(p, 64<<10)
 }
 

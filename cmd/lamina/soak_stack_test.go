@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -35,13 +34,7 @@ func newSoakWorld(t *testing.T, seed uint64, short bool) *soakWorld {
 		homes: map[string][]*soakLink{}}
 	w.hidden = w.path("password")
 	must(t, os.WriteFile(w.hidden, []byte(soakPassword+"\n"), 0o600))
-	t.Cleanup(func() {
-		for _, p := range w.processes() {
-			if p != nil && p.cmd != nil && p.running() {
-				_ = p.signal(syscall.SIGKILL)
-			}
-		}
-	})
+	w.endWithTest()
 	w.writeStack(short)
 	w.startNodes()
 	w.startWallets()
@@ -104,13 +97,14 @@ func (w *soakWorld) process(name string, args ...string) *soakProcess {
 
 // startNodes starts three nodes, each a settler. The first mines; each follows those before it through links.
 func (w *soakWorld) startNodes() {
+	w.free = ownHost() + ":0"
 	for i, name := range []string{"node-a", "node-b", "node-c"} {
 		p := w.process(name, "node", "--stack", w.l1, "--settle", "--settler-key", w.settlerFile(i))
 		if i == 0 {
 			p.args = append(p.args, "--mine", "--mine-every", soakPace)
 		}
 		for _, chain := range w.chains() {
-			p.args = append(p.args, "--listen", chain+"=127.0.0.1:0")
+			p.args = append(p.args, "--listen", chain+"="+w.free)
 			for j := range i {
 				link := w.link(w.nodeAddress(j, chain))
 				p.args = append(p.args, "--connect", chain+"="+link.address())
@@ -135,7 +129,7 @@ func (w *soakWorld) link(to string) *soakLink {
 func (w *soakWorld) pin(node int) {
 	args := w.nodes[node].args
 	for i, arg := range args {
-		if chain, ok := strings.CutSuffix(arg, "=127.0.0.1:0"); ok {
+		if chain, ok := strings.CutSuffix(arg, "="+w.free); ok {
 			args[i] = chain + "=" + w.nodeAddress(node, chain)
 		}
 	}

@@ -121,7 +121,7 @@ func (w *soakWorld) advance(s *soakSwap) (now [2]app.Swap, err error) {
 func (w *soakWorld) finishSwaps() {
 	for _, s := range w.swaps {
 		var now [2]app.Swap
-		patience := time.Now().Add(soakPatience)
+		eager := time.Now().Add(soakPatience)
 		mined := int64(0)
 		w.untilStuck(fmt.Sprintf("the end of the swap %v", s.numbers), func() (_ int64, err error) {
 			if now, err = w.advance(s); err != nil {
@@ -130,7 +130,7 @@ func (w *soakWorld) finishSwaps() {
 			if now[0].Move == "rest" && now[1].Move == "rest" {
 				return mined, nil
 			}
-			if idle := now[0].Move == "wait" || now[1].Move == "wait"; idle && (s.alone || time.Now().After(patience)) {
+			if idle := now[0].Move == "wait" || now[1].Move == "wait"; idle && (s.alone || time.Now().After(eager)) {
 				mined = int64(w.mineTo(max(now[0].Until, now[1].Until)))
 			}
 			return mined, fmt.Errorf("%+v, %+v", now[0], now[1])

@@ -171,7 +171,7 @@ func (w *soakWorld) converge() {
 		var height int32
 		for i := range w.nodes {
 			var tip int32
-			must(w.t, w.rpc(i, chain, &tip, "getblockcount"))
+			w.until("the height of "+w.nodes[i].name+" on "+chain, func() error { return w.rpc(i, chain, &tip, "getblockcount") })
 			height = max(height, tip)
 		}
 		w.until(chain+" is the same on all nodes", func() error {
@@ -214,6 +214,7 @@ func (w *soakWorld) compareRestored() {
 	var again [2]*soakProcess
 	for i, p := range w.wallets {
 		again[i] = w.process("again-"+p.name, slices.Clone(p.args[2:len(p.args)-2])...)
+		w.others = append(w.others, again[i])
 		w.must(nil, append([]string{"wallet", "restore", "again", "--data-dir", again[i].dir, "--password-file", w.hidden,
 			"--words-file", w.path(p.name + ".words")}, w.onChains()...)...)
 		w.up(again[i])
@@ -232,7 +233,7 @@ func (w *soakWorld) compareRestored() {
 				}
 				if !old.Trust.Verified || !restored.Trust.Verified || old.Spendable != restored.Spendable {
 					found := restored.Spendable // it has many rewards to find
-					if time.Since(began) > 5*soakTime {
+					if time.Since(began) > 2*patience {
 						found = 0 // rewards that come meanwhile
 					}
 					return found, fmt.Errorf("has %+v, restored %+v", old, restored)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,11 +21,8 @@ import (
 // soakChains are the chains of the development stack.
 var soakChains = []string{"dev", "dev-issued", "dev-native", "dev-fractional"}
 
-const (
-	soakTime   = 60 * time.Second // for what has to come about in the end
-	soakAsk    = 30 * time.Second // for one command
-	soakReward = 50_0000_0000     // of a block on the L1 and on the issued layer, base units
-)
+// soakReward is of a block on the L1 and on the issued layer, base units.
+const soakReward = 50_0000_0000
 
 // soakProcess is one process that stays, with a data folder of its own.
 type soakProcess struct {
@@ -57,7 +55,7 @@ func (p *soakProcess) start(program string) error {
 	}
 	ended := make(chan struct{})
 	p.cmd, p.ended = c, ended
-	late := time.AfterFunc(soakTime, func() { _ = c.Process.Kill() })
+	late := time.AfterFunc(patience, func() { _ = c.Process.Kill() })
 	d := json.NewDecoder(io.TeeReader(out, p.log))
 	err = d.Decode(&p.ready)
 	late.Stop()
@@ -80,7 +78,7 @@ func (p *soakProcess) signal(s syscall.Signal) error {
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(soakTime):
+	case <-time.After(patience):
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 		return fmt.Errorf("%s did not end on %s", p.name, s)
@@ -106,6 +104,7 @@ type soakWorld struct {
 	dir     string
 	program string
 	hidden  string   // file with the password
+	free    string   // where nodes listen at first: a host of their own, at any port
 	global  []string // flags of all commands
 
 	l1, issued  string
@@ -120,6 +119,7 @@ type soakWorld struct {
 	homes   map[string][]*soakLink // from the wallets to the nodes, by wallet and chain
 	skews   []string               // files with seconds, by which the processes' clocks are off
 	late    []*soakProcess         // nodes that were slow, and have banned whoever showed them blocks of the future
+	full    []*soakProcess         // that have found their disk full, and may yet end because of it
 	fast    *soakProcess           // the node whose clock is fast; nil: none is
 	early   bool                   // the first node has blocks that are of the future to all others
 
@@ -128,6 +128,18 @@ type soakWorld struct {
 	swaps   []*soakSwap
 
 	refundables []soakRefundable
+}
+
+// endWithTest has all processes end with the test, however it ends.
+func (w *soakWorld) endWithTest() {
+	w.t.Cleanup(func() {
+		for _, p := range append(w.processes(), w.others...) {
+			if p != nil && p.cmd != nil {
+				_ = p.cmd.Process.Kill()
+				<-p.ended
+			}
+		}
+	})
 }
 
 func (w *soakWorld) path(name string) string { return filepath.Join(w.dir, name) }
@@ -186,7 +198,7 @@ func (w *soakWorld) processes() []*soakProcess { return append(w.nodes[:], w.wal
 
 // ask runs a command to its end and decodes what it prints.
 func (w *soakWorld) ask(answer any, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), soakAsk)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, w.program, append(append([]string{"--json"}, w.global...), args...)...)
 	c.Env = append(os.Environ(), childMark)
@@ -235,13 +247,14 @@ func (w *soakWorld) untilStuck(what string, done func() (where int64, err error)
 	w.t.Helper()
 	var last error
 	was := int64(0)
-	for limit := time.Now().Add(soakTime); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
+	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
+		w.reviveFull()
 		where, err := done()
 		if err == nil {
 			return
 		}
 		if where > was {
-			was, limit = where, time.Now().Add(soakTime)
+			was, limit = where, time.Now().Add(patience)
 		}
 		last = err
 	}
@@ -251,6 +264,7 @@ func (w *soakWorld) untilStuck(what string, done func() (where int64, err error)
 // up starts a process that is not running.
 func (w *soakWorld) up(p *soakProcess) {
 	w.t.Helper()
+	w.full = slices.DeleteFunc(w.full, func(q *soakProcess) bool { return q == p })
 	if err := p.start(w.program); err != nil {
 		w.fail("%v", err)
 	}

@@ -32,14 +32,7 @@ func newAbroad(t *testing.T, nodes map[string]*realnode.Node, words ...string) *
 	w := &abroad{&dealWorld{soakWorld: &soakWorld{t: t, dir: t.TempDir(), program: os.Args[0]}}, nodes}
 	w.hidden = w.path("password")
 	must(t, os.WriteFile(w.hidden, []byte("only for a test\n"), 0o600))
-	t.Cleanup(func() {
-		for _, p := range w.wallets {
-			if p != nil && p.cmd != nil {
-				_ = p.cmd.Process.Kill()
-				<-p.ended
-			}
-		}
-	})
+	w.endWithTest()
 	for i, name := range []string{"alice", "bob"} {
 		file := w.path(name + ".words")
 		must(t, os.WriteFile(file, []byte(words[i]+"\n"), 0o600))

@@ -81,6 +81,7 @@ func (b *teller) Withdrawals(context.Context, string, string) ([]app.Withdrawal,
 		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":1", Phase: "paid", Amount: 100_000, Address: someAddr,
 			Batch: &someTx, Payout: someTx.String() + ":2", Paid: &paid},
 		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":2", Phase: "released", Amount: 50_000, Address: someAddr, Overdue: 3},
+		{Wallet: "main", Layer: "dev-native", L1: "dev", Burn: someTx.String() + ":3", Phase: "released", Amount: 50_000, Address: someAddr, Overdue: app.MostOverdue},
 	}, nil
 }
 

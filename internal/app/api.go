@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Backend is all that the command line, the daemon's RPC and the screens ask of wallets.
@@ -15,7 +16,8 @@ import (
 //
 // Amounts are int64 in the chain's base units (ChainState.Unit says how people write
 // them). Fee rates are base units per 1000 virtual bytes. Outpoints are "txid:index".
-// Errors carry a Code: see CodeOf. A Secret that is handed in stays the caller's to wipe.
+// Errors carry a Code: see CodeOf. What is said to people is English in one field, and a sentence for a face to say in its
+// language in another, whose name ends in Said; errors say theirs by said.By. A Secret that is handed in stays the caller's to wipe.
 type Backend interface {
 	Wallets
 	Keys
@@ -48,9 +50,10 @@ type Trust struct {
 	Synced  bool      `json:"synced"`   // all that the peers know is taken in, and there is a peer
 	// Verified: synced, scanned to the tip, and every filter is one that the chain commits to or that no peer disputes, or
 	// every block was looked through whole. Never where peers matched the blocks by Bloom filters (BIP37).
-	Verified     bool   `json:"verified"`
-	Peers        int    `json:"peers"`
-	FilterSource string `json:"filter_source"` // what blocks are looked through with, in words; empty: nothing yet
+	Verified     bool          `json:"verified"`
+	Peers        int           `json:"peers"`
+	FilterSource string        `json:"filter_source"`        // what blocks are looked through with, in words; empty: nothing yet
+	FilterSaid   said.Sentence `json:"filter_said,omitzero"` // the same
 	// Sampled is the height up to which the chain is known by a sampled proof only (protocol.md 10.1); 0: all headers were verified.
 	Sampled int32 `json:"sampled,omitempty"`
 	// SampledBits: a history of which less than half the work was done after some point passes with a chance of at most 2^-SampledBits.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Payments make transactions. A draft is planned and can be looked at; it changes
@@ -107,8 +108,9 @@ type DraftLine struct {
 
 // Warning is something that its owner must agree to.
 type Warning struct {
-	Concern string `json:"concern"` // high share, high rate, anyone can spend, reuse, shaky
-	Text    string `json:"text"`
+	Concern string        `json:"concern"` // high share, high rate, anyone can spend, reuse, shaky
+	Text    string        `json:"text"`
+	Said    said.Sentence `json:"said,omitzero"`
 }
 
 // SendRequest says what to send.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/store"
 	"github.com/layeredpow/lamina/keystore"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/selection"
 )
 
@@ -49,6 +50,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Coded makes an error with a code, also on the client's side of a connection.
 func Coded(code Code, format string, args ...any) error {
 	return &Error{code, fmt.Errorf(format, args...)}
+}
+
+// Saying is Coded of a sentence, which a face can say in its language: see said.By.
+func Saying(code Code, form string, values ...any) error {
+	return &Error{code, said.Errorf(form, values...)}
 }
 
 // CodeOf returns the code of an error: that of an Error in it, or of what packages below

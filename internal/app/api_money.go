@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Money is what a wallet has, had, and receives by.
@@ -97,19 +98,20 @@ type Row struct {
 // Transaction is all that is known of one transaction of the history.
 type Transaction struct {
 	Row
-	Raw     string      `json:"raw"` // hexadecimal
-	VSize   int64       `json:"vsize"`
-	Rate    *int64      `json:"rate"` // base units per 1000 virtual bytes; nil: the fee is not known
-	Inputs  []DraftLine `json:"inputs"`
-	Outputs []DraftLine `json:"outputs"`
-	Seen    int         `json:"seen"`              // peers that announced it since the program started, without having had it from us
-	Told    int         `json:"told"`              // of a pending one of ours: peers that were told of it since then
-	Took    int         `json:"took"`              // of them, those that fetched it
-	Private bool        `json:"private,omitempty"` // as SendRequest.Private
-	Actions []string    `json:"actions"`           // of "bump", "cancel", "cpfp", "abandon": what can be tried
-	NoBump  string      `json:"no_bump,omitempty"` // why it cannot be replaced, where the chain is why
-	Unit    Unit        `json:"unit"`
-	Trust   Trust       `json:"trust"`
+	Raw        string        `json:"raw"` // hexadecimal
+	VSize      int64         `json:"vsize"`
+	Rate       *int64        `json:"rate"` // base units per 1000 virtual bytes; nil: the fee is not known
+	Inputs     []DraftLine   `json:"inputs"`
+	Outputs    []DraftLine   `json:"outputs"`
+	Seen       int           `json:"seen"`              // peers that announced it since the program started, without having had it from us
+	Told       int           `json:"told"`              // of a pending one of ours: peers that were told of it since then
+	Took       int           `json:"took"`              // of them, those that fetched it
+	Private    bool          `json:"private,omitempty"` // as SendRequest.Private
+	Actions    []string      `json:"actions"`           // of "bump", "cancel", "cpfp", "abandon": what can be tried
+	NoBump     string        `json:"no_bump,omitempty"` // why it cannot be replaced, where the chain is why
+	NoBumpSaid said.Sentence `json:"no_bump_said,omitzero"`
+	Unit       Unit          `json:"unit"`
+	Trust      Trust         `json:"trust"`
 }
 
 // Account is one account of a purse.

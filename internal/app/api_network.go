@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Network is what is known of the chains: how far they are synchronised, what a fee is,
@@ -29,13 +30,14 @@ type ChainState struct {
 	Network string `json:"network"` // main, test, regtest, dev
 	Unit    Unit   `json:"unit"`
 
-	Stage   string  `json:"stage"` // offline, connecting, presync, headers, filter headers, filters, blocks, following
-	Done    int32   `json:"done"`  // of the stage, in blocks
-	Total   int32   `json:"total"`
-	Share   float64 `json:"share"`             // of all stages, 0 to 1; 1 only if synced
-	ETA     *int64  `json:"eta"`               // seconds; nil: not known
-	Waiting string  `json:"waiting,omitempty"` // for what, in words
-	Trouble string  `json:"trouble,omitempty"` // what went wrong last with a peer, in words
+	Stage       string        `json:"stage"` // offline, connecting, presync, headers, filter headers, filters, blocks, following
+	Done        int32         `json:"done"`  // of the stage, in blocks
+	Total       int32         `json:"total"`
+	Share       float64       `json:"share"`             // of all stages, 0 to 1; 1 only if synced
+	ETA         *int64        `json:"eta"`               // seconds; nil: not known
+	Waiting     string        `json:"waiting,omitempty"` // for what, in words
+	WaitingSaid said.Sentence `json:"waiting_said,omitzero"`
+	Trouble     string        `json:"trouble,omitempty"` // what went wrong last with a peer, in words
 
 	FilterPeers  int   `json:"filter_peers"`
 	Looked       int   `json:"looked"`        // blocks looked through whole

@@ -7,6 +7,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Security is what is measured of the work behind the chains, and what of it stands behind a payment (protocol.md sections 9
@@ -59,8 +60,9 @@ type ChainSecurity struct {
 	Chain string `json:"chain"`
 	L1    string `json:"l1,omitempty"` // whose work it borrows; empty: its own
 	// Unknown says in words why there is no measured share; empty if there is one.
-	Unknown string       `json:"unknown,omitempty"`
-	Windows []risk.Share `json:"windows"` // the newest 144 and 2016 L1 blocks, as far as there are; none if unknown
+	Unknown     string        `json:"unknown,omitempty"`
+	UnknownSaid said.Sentence `json:"unknown_said,omitzero"`
+	Windows     []risk.Share  `json:"windows"` // the newest 144 and 2016 L1 blocks, as far as there are; none if unknown
 	// Honest is the share that recommendations count with: the lower bound over the longer window or, where the share has
 	// fallen since, over the shorter.
 	Honest *float64     `json:"honest"`
@@ -114,12 +116,13 @@ type Wait struct {
 // it was made. It is a probability and never a sum of money.
 type PaymentRisk struct {
 	Purse
-	ID       spv.Hash `json:"txid"`
-	Depth    int32    `json:"depth"` // confirmations
-	Attacker float64  `json:"attacker"`
-	Unknown  string   `json:"unknown,omitempty"` // why there is no figure, in words; empty if there is
-	Honest   *float64 `json:"honest"`            // share that the layer is counted with; nil on an L1, or unknown
-	Own      *float64 `json:"own"`               // of the chain's own confirmations
+	ID          spv.Hash      `json:"txid"`
+	Depth       int32         `json:"depth"` // confirmations
+	Attacker    float64       `json:"attacker"`
+	Unknown     string        `json:"unknown,omitempty"` // why there is no figure, in words; empty if there is
+	UnknownSaid said.Sentence `json:"unknown_said,omitzero"`
+	Honest      *float64      `json:"honest"` // share that the layer is counted with; nil on an L1, or unknown
+	Own         *float64      `json:"own"`    // of the chain's own confirmations
 	// Anchor is the risk that the L1 drops the block that the payment's block is anchored to, at most: the rules of the layer
 	// say how high it may lie. Nil on an L1, or unknown.
 	Anchor *float64 `json:"anchor"`
@@ -150,9 +153,10 @@ type Evidence struct {
 
 // Leg is one reason.
 type Leg struct {
-	Name  string   `json:"name"` // transaction, merkle path, header, work, merged mining, l1 block, anchor, filter, peers, scan, coins
-	State LegState `json:"state"`
-	Text  string   `json:"text"` // what was checked, or what is missing and why
+	Name  string        `json:"name"` // transaction, merkle path, header, work, merged mining, l1 block, anchor, filter, peers, scan, coins
+	State LegState      `json:"state"`
+	Text  string        `json:"text"` // what was checked, or what is missing and why
+	Said  said.Sentence `json:"said,omitzero"`
 }
 
 // LegState says how a leg stands.

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
+	"github.com/layeredpow/lamina/wallet/settle"
 )
 
 // Settlement moves money between the chains of a stack (protocol.md sections 4 to 6): deposits to pegged layers and their
@@ -80,8 +82,9 @@ type Peg struct {
 	// Units is how many base units of the layer are one of the L1.
 	Units int64 `json:"units"`
 	// Open: deposits can be made now; else Closed says why not.
-	Open   bool   `json:"open"`
-	Closed string `json:"closed,omitempty"`
+	Open       bool          `json:"open"`
+	Closed     string        `json:"closed,omitempty"`
+	ClosedSaid said.Sentence `json:"closed_said,omitzero"`
 
 	MinDeposit    int64 `json:"min_deposit"`    // L1 base units
 	MaxDeposit    int64 `json:"max_deposit"`    // at once; L1 base units
@@ -190,19 +193,24 @@ type Deposit struct {
 	Outpoint string `json:"outpoint,omitempty"` // on the L1; empty: planned
 	MaxFee   int64  `json:"max_fee"`            // base units of the layer
 	// Ours: the address is the wallet's. Else it is claimed for somebody else.
-	Ours       bool       `json:"ours"`
-	Refundable bool       `json:"refundable"`
-	Block      *spv.Block `json:"block"` // of the L1; nil: in none
-	Depth      int32      `json:"depth"` // L1 confirmations
-	Needed     int32      `json:"needed"`
-	Expected   int64      `json:"expected"`    // seconds until it is claimable or its refund due, about; 0: now, or nobody knows
-	Claim      *spv.Hash  `json:"claim"`       // transaction on the layer; nil: none is known
-	ClaimDepth int32      `json:"claim_depth"` // confirmations
-	Ticket     string     `json:"ticket,omitempty"`
-	Refunds    []Refund   `json:"refunds,omitempty"`
-	Why        string     `json:"why,omitempty"` // it is unclaimable, or cannot be taken back without the keys
-	Trouble    string     `json:"trouble,omitempty"`
+	Ours        bool          `json:"ours"`
+	Refundable  bool          `json:"refundable"`
+	Block       *spv.Block    `json:"block"` // of the L1; nil: in none
+	Depth       int32         `json:"depth"` // L1 confirmations
+	Needed      int32         `json:"needed"`
+	Expected    int64         `json:"expected"`    // seconds until it is claimable or its refund due, about; 0: now, or nobody knows
+	Claim       *spv.Hash     `json:"claim"`       // transaction on the layer; nil: none is known
+	ClaimDepth  int32         `json:"claim_depth"` // confirmations
+	Ticket      string        `json:"ticket,omitempty"`
+	Refunds     []Refund      `json:"refunds,omitempty"`
+	Why         string        `json:"why,omitempty"` // it is unclaimable, or cannot be taken back without the keys
+	WhySaid     said.Sentence `json:"why_said,omitzero"`
+	Trouble     string        `json:"trouble,omitempty"`
+	TroubleSaid said.Sentence `json:"trouble_said,omitzero"`
 }
+
+// MostOverdue is the highest Withdrawal.Overdue: so many or more.
+const MostOverdue = settle.MostOverdue
 
 // Withdrawal is where one payout of a withdrawal stands.
 type Withdrawal struct {
@@ -313,15 +321,17 @@ type Swap struct {
 	Offer  string  `json:"offer"`
 	Answer string  `json:"answer,omitempty"` // empty: nobody took it yet
 
-	Phase string `json:"phase"` // offered, agreed, funded first, funded second, secret seen, redeemed, refunded, lost, dropped
-	Move  string `json:"move"`  // wait, fund, redeem, refund, rest: what is to be done now
-	Why   string `json:"why"`   // in words
+	Phase   string        `json:"phase"` // offered, agreed, funded first, funded second, secret seen, redeemed, refunded, lost, dropped
+	Move    string        `json:"move"`  // wait, fund, redeem, refund, rest: what is to be done now
+	Why     string        `json:"why"`   // in words
+	WhySaid said.Sentence `json:"why_said,omitzero"`
 	// Until is the height of an L1 at which Move may change by itself, Left the blocks until then; 0: none.
 	Until int32 `json:"until"`
 	Left  int32 `json:"left"`
 	// Signed is the funding that SignFunding signed and SendFunding has not sent; nil: there is none such.
-	Signed  *spv.Hash `json:"signed"`
-	Refunds []Refund  `json:"refunds,omitempty"`
-	Keys    bool      `json:"keys"`              // Move wants the wallet unlocked, or MoveSwap with a password
-	Trouble string    `json:"trouble,omitempty"` // why it could not be done
+	Signed      *spv.Hash     `json:"signed"`
+	Refunds     []Refund      `json:"refunds,omitempty"`
+	Keys        bool          `json:"keys"`              // Move wants the wallet unlocked, or MoveSwap with a password
+	Trouble     string        `json:"trouble,omitempty"` // why it could not be done
+	TroubleSaid said.Sentence `json:"trouble_said,omitzero"`
 }

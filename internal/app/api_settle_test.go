@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // TestSettleTypes: what goes over the wire comes back the same.
@@ -39,6 +41,10 @@ func roundTrip(t *testing.T, in, out any) {
 func fill(v reflect.Value, n int) {
 	if v.Type() == reflect.TypeFor[time.Time]() {
 		v.Set(reflect.ValueOf(time.Unix(1_700_000_000, 0).UTC()))
+		return
+	}
+	if v.Type() == reflect.TypeFor[said.Sentence]() { // holds sentences
+		v.Set(reflect.ValueOf(said.Of("%d blocks of %s", n, said.Of("something"))))
 		return
 	}
 	switch v.Kind() {

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"time"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Wallets are the key files of the data folder, and what is done with one as a whole. A
@@ -87,7 +89,8 @@ type Wallet struct {
 	// write the file could have put addresses of his own in.
 	Verified bool `json:"verified"`
 	// Trouble says why the wallet cannot be used, in words, with what can be done; empty if it can.
-	Trouble string `json:"trouble,omitempty"`
+	Trouble     string        `json:"trouble,omitempty"`
+	TroubleSaid said.Sentence `json:"trouble_said,omitzero"`
 }
 
 // Backup is what the owner keeps on paper. Words is empty where the seed does not come from

@@ -96,7 +96,7 @@ func (d *drafts) get(id string) (*planned, error) {
 	if p, ok := d.list[id]; ok {
 		return p, nil
 	}
-	return nil, Coded(CodeMissing, "draft %.40q: there is none, or it is older than %s", id, draftAge)
+	return nil, Saying(CodeMissing, "draft %.40q: there is none, or it is older than %s", id, draftAge)
 }
 
 // of returns the draft that was given out as a packet of an unsigned transaction.
@@ -152,7 +152,7 @@ func consentTo(names []string) (out []wallet.Concern, err error) {
 func consented(d *wallet.Draft, to []wallet.Concern) error {
 	for _, w := range d.Warnings() {
 		if !slices.Contains(to, w.Concern) {
-			return Coded(CodeConsent, "%s: wants consent (%s)", w.Text, w.Concern)
+			return Saying(CodeConsent, "%s: wants consent (%s)", w.Text, w.Concern)
 		}
 	}
 	return nil

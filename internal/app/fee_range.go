@@ -109,7 +109,7 @@ func (l *ledger) rate(asked int64) (fee.Rate, error) {
 	case asked == 0:
 		return fee.Rate(l.feeRange().Normal), nil
 	case asked < 0 || asked > int64(fee.MaxRate):
-		return 0, Coded(CodeInvalid, "fee rate %d: want 1 to %d", asked, int64(fee.MaxRate))
+		return 0, Saying(CodeInvalid, "fee rate %d: want 1 to %d", asked, int64(fee.MaxRate))
 	}
 	return fee.Rate(asked), nil
 }

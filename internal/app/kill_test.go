@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/btcsuite/btcd/wire"
 
@@ -155,7 +154,7 @@ func killedAt(t *testing.T, n *network, at int32, after bool) (died bool) {
 
 // wait waits for a balance, or until the program ends.
 func (h *home) wait(done func(Balance) bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	events := h.Subscribe(ctx)
 	for {

@@ -124,7 +124,7 @@ func call[T any](ctx context.Context, l *ledger, f func() (T, error)) (T, error)
 		done <- result{value, err}
 	}
 	var none T
-	stopped := func() error { return Coded(CodeStopped, "%s: the program is closing", l.params.Name) }
+	stopped := func() error { return Saying(CodeStopped, "%s: the program is closing", l.params.Name) }
 	select {
 	case l.asked <- do:
 	case <-ctx.Done():
@@ -341,7 +341,7 @@ func (l *ledger) purse(wallet string) (*purse, error) {
 			return p, nil
 		}
 	}
-	return nil, Coded(CodeMissing, "wallet %q: not open on %s", wallet, l.params.Name)
+	return nil, Saying(CodeMissing, "wallet %q: not open on %s", wallet, l.params.Name)
 }
 
 // errTwice guards the one thing that openers could get wrong.

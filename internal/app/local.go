@@ -153,7 +153,7 @@ func (l *Local) ledger(chain string) (*ledger, error) {
 	if _, err := l.set.Get(chain); err != nil {
 		return nil, &Error{CodeMissing, err}
 	}
-	return nil, Coded(CodeMissing, "chain %s: not followed here", chain)
+	return nil, Saying(CodeMissing, "chain %s: not followed here", chain)
 }
 
 // within runs f on a purse in its chain's loop.

@@ -77,7 +77,7 @@ func (l *Local) grow(ctx context.Context, w *vault, keys *keystore.Keyring, pass
 	err := w.file.Update(password, false, func(p *keystore.Profile) error {
 		from := accountsIn(p)
 		if count > mostAccounts || from+count > mostAccounts {
-			return Coded(CodeInvalid, "accounts: %d and %d more, want at most %d", from, count, mostAccounts)
+			return Saying(CodeInvalid, "accounts: %d and %d more, want at most %d", from, count, mostAccounts)
 		}
 		for _, chain := range chainsOf(p) {
 			if err := l.addAccounts(p, keys, chain, from, from+count); err != nil {

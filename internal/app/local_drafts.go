@@ -53,7 +53,7 @@ func (l *Local) request(c *ledger, p *purse, pay *Payment, kept *planned) (r wal
 		return r, err
 	}
 	if r.Data, err = hex.DecodeString(pay.Data); err != nil {
-		return r, Coded(CodeInvalid, "data: %v", err)
+		return r, Saying(CodeInvalid, "data: %v", err)
 	}
 	if len(r.Data) == 0 {
 		r.Data = nil
@@ -69,7 +69,7 @@ func (l *Local) request(c *ledger, p *purse, pay *Payment, kept *planned) (r wal
 	for i, to := range pay.To {
 		out, text, err := l.recipient(c, to)
 		if err != nil {
-			return r, Coded(CodeInvalid, "recipient %d: %w", i+1, err)
+			return r, Saying(CodeInvalid, "recipient %d: %w", i+1, err)
 		}
 		if to.Label != "" {
 			kept.labels[text] = to.Label
@@ -252,7 +252,7 @@ func (l *Local) ParseURI(ctx context.Context, chain, text string) (PaymentReques
 
 func warningsOf(d *wallet.Draft) (out []Warning) {
 	for _, w := range d.Warnings() {
-		out = append(out, Warning{w.Concern.String(), w.Text})
+		out = append(out, Warning{w.Concern.String(), w.Text.String(), w.Text})
 	}
 	return out
 }

@@ -182,7 +182,8 @@ func (l *Local) Transaction(ctx context.Context, in Purse, id spv.Hash) (Transac
 		}
 		t.Raw = hex.EncodeToString(raw.Bytes())
 		if row.Ours && row.Status == wallet.StatusPending {
-			t.NoBump = wallet.NoReplacement(c.params)
+			t.NoBumpSaid = wallet.NoReplacement(c.params)
+			t.NoBump = t.NoBumpSaid.String()
 		}
 		if row.FeeKnown {
 			rate := int64(fee.RateOf(row.Fee, weight))
@@ -204,7 +205,7 @@ func (l *Local) Transaction(ctx context.Context, in Purse, id spv.Hash) (Transac
 }
 
 func noTransaction(p *purse, id spv.Hash) error {
-	return Coded(CodeMissing, "transaction %s: not of %s", id, p.name())
+	return Saying(CodeMissing, "transaction %s: not of %s", id, p.name())
 }
 
 // actions says what can be tried with a transaction.
@@ -213,7 +214,7 @@ func actions(chain *wallet.Chain, tx *wire.MsgTx, row *wallet.Row) []string {
 	if row.Status != wallet.StatusPending {
 		return out
 	}
-	if row.FeeKnown && row.Replaceable && wallet.NoReplacement(chain.Params()) == "" {
+	if row.FeeKnown && row.Replaceable && wallet.NoReplacement(chain.Params()).Form == "" {
 		out = append(out, "bump", "cancel")
 	}
 	for i := range tx.TxOut {

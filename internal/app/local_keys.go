@@ -16,7 +16,7 @@ const longestIdle = 24 * time.Hour
 // Unlock lets a wallet sign without a password. A wallet of several accounts gets one more if the last is used.
 func (l *Local) Unlock(ctx context.Context, name string, password Secret, idle time.Duration) (Wallet, error) {
 	if idle <= 0 || idle > longestIdle {
-		return Wallet{}, Coded(CodeInvalid, "unlock for %s: want more than 0 and at most %s", idle, longestIdle)
+		return Wallet{}, Saying(CodeInvalid, "unlock for %s: want more than 0 and at most %s", idle, longestIdle)
 	}
 	w, err := l.ready(name)
 	if err != nil {

@@ -86,7 +86,7 @@ func accountFor(p *purse, r ReceiveRequest) (int, error) {
 			return at, nil
 		}
 	}
-	return 0, Coded(CodeInvalid, "addresses of kind %.20q: %s has none; kinds are %v", r.Kind, p.name(), receiving)
+	return 0, Saying(CodeInvalid, "addresses of kind %.20q: %s has none; kinds are %v", r.Kind, p.name(), receiving)
 }
 
 // Receive returns an address to give out.
@@ -97,7 +97,7 @@ func (l *Local) Receive(ctx context.Context, in Purse, r ReceiveRequest) (Addres
 	}
 	return within(ctx, l, in, func(c *ledger, p *purse) (Address, error) {
 		if r.Amount < 0 || r.Amount > c.params.Unit.MaxMoney {
-			return Address{}, Coded(CodeInvalid, "amount %d: want 0 to %d", r.Amount, c.params.Unit.MaxMoney)
+			return Address{}, Saying(CodeInvalid, "amount %d: want 0 to %d", r.Amount, c.params.Unit.MaxMoney)
 		}
 		account, err := accountFor(p, r)
 		if err != nil {

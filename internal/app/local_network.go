@@ -30,6 +30,7 @@ func (l *ledger) trust(scanned spv.Block) Trust {
 		t.Sampled, t.SampledBits = s.sampled.To.Height, s.sampled.Security
 	}
 	if s.status.Rung != syncer.NoRung {
+		t.FilterSaid = s.status.SourceSaid()
 		t.FilterSource = s.status.Source()
 	}
 	// A peer that matches Bloom filters can leave a payment out, and nothing shows it.
@@ -53,7 +54,7 @@ func (l *ledger) trustOf(p *purse) Trust {
 func (l *ledger) state() ChainState {
 	s, p := l.snapshot(), l.params
 	c := ChainState{Name: p.Name, Title: p.Title, Parent: p.Parent, Kind: p.Kind.String(), Network: p.Network.String(), Unit: unitOf(p),
-		Stage: string(s.status.Stage), Share: s.status.Share(), Waiting: s.status.Waiting, Trouble: s.report.Trouble,
+		Stage: string(s.status.Stage), Share: s.status.Share(), Waiting: s.status.Waiting, WaitingSaid: s.status.Said, Trouble: s.report.Trouble,
 		FilterPeers: s.status.FilterPeers, Looked: s.status.Looked, FalseMatches: s.status.FalseMatches, Disputed: s.status.Disputed,
 		Received: s.report.Received, Claimed: s.status.Claimed, Trust: l.trust(s.scanned)}
 	if l.offline {

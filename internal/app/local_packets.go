@@ -95,7 +95,7 @@ func (l *Local) CombinePackets(ctx context.Context, texts []string) (string, err
 	for i, text := range texts {
 		p, err := wallet.ParsePacket([]byte(text))
 		if err != nil {
-			return "", Coded(CodeInvalid, "packet %d: %w", i+1, err)
+			return "", Saying(CodeInvalid, "packet %d: %w", i+1, err)
 		}
 		list = append(list, p)
 	}
@@ -131,7 +131,7 @@ func (l *Local) SendPacket(ctx context.Context, in Purse, text string) (Sent, er
 				}
 			}
 		}
-		return Coded(CodeInvalid, "PSBT %s: spends no coin of %s", p.ID(), in.name())
+		return Saying(CodeInvalid, "PSBT %s: spends no coin of %s", p.ID(), in.name())
 	})
 	if err != nil {
 		return Sent{}, err

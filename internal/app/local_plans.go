@@ -81,7 +81,7 @@ func (l *Local) RunPlan(ctx context.Context, in Purse, id string, password Secre
 		}
 		plan := l.drafts.plan(in, id)
 		if plan == nil {
-			return Coded(CodeMissing, "plan %.40q: neither kept nor just made", id)
+			return Saying(CodeMissing, "plan %.40q: neither kept nor just made", id)
 		}
 		return p.chain.StartPlan(plan)
 	})
@@ -130,7 +130,7 @@ func (l *Local) step(ctx context.Context, in Purse, id string, keys *keystore.Ke
 		return false, err
 	}
 	if sent.Repeated {
-		return false, Coded(CodeInternal, "plan %s: its next transaction %s was sent already", id, sent.ID)
+		return false, Saying(CodeInternal, "plan %s: its next transaction %s was sent already", id, sent.ID)
 	}
 	state.Sent = append(state.Sent, sent.ID)
 	return true, nil
@@ -154,6 +154,6 @@ func (l *Local) DropPlan(ctx context.Context, in Purse, id string) error {
 				return p.chain.DropPlan(id)
 			}
 		}
-		return Coded(CodeMissing, "plan %.40q: not kept", id)
+		return Saying(CodeMissing, "plan %.40q: not kept", id)
 	})
 }

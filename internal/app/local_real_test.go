@@ -114,7 +114,7 @@ func spendAll(t *testing.T, h *home, node *realnode.Node, kinds []string, rbf bo
 // inPool waits until a node has a transaction.
 func inPool(t *testing.T, node *realnode.Node, id spv.Hash, raw string) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		var pool []string
 		node.Call(t, &pool, "getrawmempool")
 		if slices.Contains(pool, id.String()) {

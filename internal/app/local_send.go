@@ -74,7 +74,7 @@ func earlier(c *ledger, p *purse, kept *planned, key string) (Sent, error) {
 	case !ok:
 		return Sent{}, nil
 	case was.payment != kept.payment:
-		return Sent{}, Coded(CodeConflict, "key: was used for transaction %s, which is another payment", was.tx)
+		return Sent{}, Saying(CodeConflict, "key: was used for transaction %s, which is another payment", was.tx)
 	}
 	_, row, _ := p.chain.Transaction(was.tx)
 	return Sent{Purse: p.Purse, ID: was.tx, Fee: row.Fee, Repeated: true, Trust: c.trustOf(p)}, nil

@@ -94,7 +94,7 @@ func (h *home) must(err error) {
 // until waits for something to come true that only events can make true.
 func (h *home) until(what string, done func() bool) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	events := h.Subscribe(ctx)
 	for !done() {
@@ -175,7 +175,7 @@ func (h *home) arrived(id spv.Hash) {
 	h.t.Helper()
 	select {
 	case <-h.net.await(id):
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		h.t.Fatalf("transaction %s never reached the network; refused: %v", id, h.net.refused)
 	}
 }
@@ -237,7 +237,7 @@ func (h *home) receives() {
 	events := h.Subscribe(ctx)
 	wait := func(kind EventKind, id spv.Hash) Event {
 		h.t.Helper()
-		for timeout := time.After(20 * time.Second); ; {
+		for timeout := time.After(patience); ; {
 			select {
 			case e := <-events:
 				if e.Kind == kind && *e.TxID == id {

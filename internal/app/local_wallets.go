@@ -38,7 +38,7 @@ func (l *Local) CreateWallet(ctx context.Context, n NewWallet) (Created, error) 
 	case 24:
 		bits = 256
 	default:
-		return Created{}, Coded(CodeInvalid, "words: %d, want 12 or 24", n.WordCount)
+		return Created{}, Saying(CodeInvalid, "words: %d, want 12 or 24", n.WordCount)
 	}
 	if n.Birthday.IsZero() {
 		n.Birthday = l.options.Clock()
@@ -78,7 +78,7 @@ func (l *Local) RestoreWallet(ctx context.Context, n NewWallet, words, passphras
 // WatchWallet makes a wallet that cannot sign.
 func (l *Local) WatchWallet(ctx context.Context, n NewWallet, keys []string) (Wallet, error) {
 	if len(n.Chains) != 1 || len(keys) == 0 {
-		return Wallet{}, Coded(CodeInvalid, "watch-only wallet: %d chains and %d keys, want one chain and at least one key", len(n.Chains), len(keys))
+		return Wallet{}, Saying(CodeInvalid, "watch-only wallet: %d chains and %d keys, want one chain and at least one key", len(n.Chains), len(keys))
 	}
 	p, err := l.set.Get(n.Chains[0])
 	if err != nil {
@@ -122,10 +122,10 @@ func (l *Local) seal(ctx context.Context, n NewWallet, words *keystore.Words, pa
 	defer keys.Lock()
 	profile := keystore.Profile{Name: n.Name, Birthday: unixOf(n.Birthday)}
 	if len(n.Chains) == 0 {
-		return nil, Coded(CodeInvalid, "chains: none, want at least one")
+		return nil, Saying(CodeInvalid, "chains: none, want at least one")
 	}
 	if n.Accounts > mostAccounts {
-		return nil, Coded(CodeInvalid, "accounts: %d, want at most %d", n.Accounts, mostAccounts)
+		return nil, Saying(CodeInvalid, "accounts: %d, want at most %d", n.Accounts, mostAccounts)
 	}
 	if err := l.addChains(&profile, keys, n.Chains, n.Accounts); err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (l *Local) store(ctx context.Context, n NewWallet, contents keystore.Conten
 	l.vaults.making.Lock()
 	defer l.vaults.making.Unlock()
 	if _, err := l.vaults.get(n.Name); err == nil {
-		return nil, Coded(CodeExists, "wallet %q: there is one of this name", n.Name)
+		return nil, Saying(CodeExists, "wallet %q: there is one of this name", n.Name)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -375,7 +375,7 @@ func (l *Local) Descriptors(_ context.Context, in Purse) (out []string, err erro
 		}
 	}
 	if out == nil {
-		return nil, Coded(CodeMissing, "wallet %s: has no accounts on %s", in.Wallet, in.Chain)
+		return nil, Saying(CodeMissing, "wallet %s: has no accounts on %s", in.Wallet, in.Chain)
 	}
 	return out, nil
 }
@@ -401,7 +401,7 @@ func (l *Local) SetGap(ctx context.Context, in Purse, gap uint32) error {
 func (l *Local) Rescan(ctx context.Context, in Purse, from int32) error {
 	return change(ctx, l, in, func(c *ledger, p *purse) error {
 		if from < 1 {
-			return Coded(CodeInvalid, "height %d: want at least 1", from)
+			return Saying(CodeInvalid, "height %d: want at least 1", from)
 		}
 		defer p.book.drop()
 		if !p.placed() || from < p.book.place.first {

@@ -85,7 +85,7 @@ func (n *network) do(f func()) {
 	select {
 	case n.inputs <- request{do: func() { defer close(done); f() }}:
 		<-done
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		n.t.Fatal("the node does not answer")
 	}
 }

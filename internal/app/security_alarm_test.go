@@ -120,7 +120,7 @@ func (o *watching) until(what string, cond func() bool) {
 	o.low.now(slices.Clone(o.w.low))
 	o.high.now(slices.Clone(o.w.high))
 	tip := func(chain string) spv.Block { return o.security(chain).Trust.Tip }
-	late := time.After(30 * time.Second)
+	late := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	hear := func(e Event) {

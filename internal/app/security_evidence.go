@@ -10,6 +10,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/syncer"
 	"github.com/layeredpow/lamina/wallet"
 )
@@ -20,8 +21,8 @@ const mostRejudged = 100
 // legs collects reasons.
 type legs []Leg
 
-func (l *legs) add(name string, state LegState, format string, args ...any) {
-	*l = append(*l, Leg{name, state, fmt.Sprintf(format, args...)})
+func (l *legs) add(name string, state LegState, text said.Sentence) {
+	*l = append(*l, Leg{name, state, text.String(), text})
 }
 
 // whole tells whether no leg is missing or broken.
@@ -41,7 +42,7 @@ func (l *Local) Evidence(ctx context.Context, in Purse, id spv.Hash) (Evidence, 
 			e.Block = &spv.Block{Height: row.Block.Height, Hash: row.Block.Hash}
 		} else {
 			var list legs
-			list.add("transaction", LegMissing, "it is in no block: nothing but the word of peers (%d have announced it) stands behind it", c.peers[id])
+			list.add("transaction", LegMissing, said.Of("it is in no block: nothing but the word of peers (%d have announced it) stands behind it", c.peers[id]))
 			c.networkLegs(&list)
 			e.Legs = list
 		}
@@ -60,7 +61,7 @@ func (l *Local) Evidence(ctx context.Context, in Purse, id spv.Hash) (Evidence, 
 		return e, missing
 	}
 	list, err := call(ctx, c, func() (list legs, _ error) {
-		list.add("transaction", LegChecked, "%s is in the wallet's records, as confirmed in block %s", id, at)
+		list.add("transaction", LegChecked, said.Of("%s is in the wallet's records, as confirmed in block %s", id, at))
 		c.pathLeg(&list, inclusion, missing)
 		if !c.headerLegs(&list, at) {
 			return list, nil
@@ -84,27 +85,27 @@ func (l *ledger) pathLeg(list *legs, in merkle.Inclusion, missing error) {
 	const name = "merkle path"
 	switch {
 	case missing != nil:
-		list.add(name, LegMissing, "the path is not kept and could not be checked once more: %v. The whole block was checked when the payment was found", missing)
+		list.add(name, LegMissing, said.Of("the path is not kept and could not be checked once more: %v. The whole block was checked when the payment was found", missing))
 	default:
-		list.add(name, LegChecked, "transaction %d of the block: %d hashes lead to the header's merkle root, and the coinbase stands at the same depth",
-			in.Index, len(in.Branch))
+		list.add(name, LegChecked, said.Of("transaction %d of the block: %d hashes lead to the header's merkle root, and the coinbase stands at the same depth",
+			in.Index, len(in.Branch)))
 	}
 }
 
 // headerLegs are about the header and the work above it; it tells whether the block is on the best chain.
 func (l *ledger) headerLegs(list *legs, at spv.Block) bool {
 	if now, ok := l.block(at.Height); !ok || now != at {
-		list.add("header", LegBroken, "block %s is not on the best chain", at)
+		list.add("header", LegBroken, said.Of("block %s is not on the best chain", at))
 		return false
 	}
 	tip := l.tree.Tip()
-	list.add("header", LegChecked, "header %s is on the best chain, which was checked from %s on; the tip is %s", at, l.checkedFrom(), tip)
+	list.add("header", LegChecked, said.Of("header %s is on the best chain, which was checked from %s on; the tip is %s", at, l.checkedFrom(), tip))
 	l.historyLeg(list)
 	var work uint256.Int
 	for from := at.Height; from <= tip.Height; from += sightingsRead {
 		headers, err := l.chain.Headers(from, min(sightingsRead, tip.Height-from+1))
 		if err != nil {
-			list.add("work", LegMissing, "headers could not be read: %v", err)
+			list.add("work", LegMissing, said.Of("headers could not be read: %v", err))
 			return true
 		}
 		for i := range headers {
@@ -114,7 +115,7 @@ func (l *ledger) headerLegs(list *legs, at spv.Block) bool {
 			}
 		}
 	}
-	list.add("work", LegChecked, "%d blocks with %.3g expected hashes, the payment's own included", tip.Height-at.Height+1, work.Float64())
+	list.add("work", LegChecked, said.Of("%d blocks with %s expected hashes, the payment's own included", tip.Height-at.Height+1, fmt.Sprintf("%.3g", work.Float64())))
 	return true
 }
 
@@ -129,8 +130,8 @@ func (l *ledger) checkedFrom() string {
 // historyLeg says what is not known of a chain that began by a sampled proof.
 func (l *ledger) historyLeg(list *legs) {
 	if s := l.chain.Sampled(); s != nil {
-		list.add("history", LegMissing, "up to block %d it was not checked one by one, but sampled: a history of which less than half of the work was done "+
-			"after some point passes with a chance of at most 2^-%d. --verify all checks all", s.To.Height, s.Security)
+		list.add("history", LegMissing, said.Of("up to block %d it was not checked one by one, but sampled: a history of which less than half of the work was done "+
+			"after some point passes with a chance of at most 2^-%d. --verify all checks all", s.To.Height, s.Security))
 	}
 }
 
@@ -145,7 +146,7 @@ func (l *ledger) sealLegs(list *legs, at spv.Block) {
 			continue
 		}
 		if err := l.params.CheckWork(&sealed, h, nil); err != nil {
-			list.add("merged mining", LegBroken, "the proof of header %d: %v", h, err)
+			list.add("merged mining", LegBroken, said.Of("the proof of header %d: %v", h, err))
 			return
 		}
 		judged++
@@ -156,10 +157,10 @@ func (l *ledger) sealLegs(list *legs, at spv.Block) {
 	}
 	n := int(last - at.Height + 1)
 	if judged < n {
-		list.add("merged mining", LegMissing, "%d of the %d proofs from the payment's block upwards judged anew; the others are no longer kept. "+
-			"They were judged when they came, and %d records are left", judged, n, kept)
+		list.add("merged mining", LegMissing, said.Of("%d of the %d proofs from the payment's block upwards judged anew; the others are no longer kept. "+
+			"They were judged when they came, and %d records are left", judged, n, kept))
 	} else {
-		list.add("merged mining", LegChecked, "%d proofs from the payment's block upwards judged anew", n)
+		list.add("merged mining", LegChecked, said.Of("%d proofs from the payment's block upwards judged anew", n))
 	}
 	l.lenderLeg(list, at, sightings)
 }
@@ -168,10 +169,10 @@ func (l *ledger) lenderLeg(list *legs, at spv.Block, sightings []risk.Sighting) 
 	const name = "l1 block"
 	switch {
 	case len(sightings) == 0 || sightings[0].Block != at:
-		list.add(name, LegMissing, "no record of the parent of the payment's block")
+		list.add(name, LegMissing, said.Of("no record of the parent of the payment's block"))
 		return
 	case l.lender == nil:
-		list.add(name, LegMissing, "the chain whose work it borrows is not followed here: parent %s", sightings[0].Parent.Hash)
+		list.add(name, LegMissing, said.Of("the chain whose work it borrows is not followed here: parent %s", sightings[0].Parent.Hash))
 		return
 	}
 	placed := risk.Place(l.lender, sightings)
@@ -184,12 +185,12 @@ func (l *ledger) lenderLeg(list *legs, at spv.Block, sightings []risk.Sighting) 
 	p, tip := &placed[0], l.lender.Tip()
 	switch {
 	case p.Class == risk.Unknown:
-		list.add(name, LegBroken, "the proof's parent builds on L1 block %s, which is not known here", p.Parent.Prev)
+		list.add(name, LegBroken, said.Of("the proof's parent builds on L1 block %s, which is not known here", p.Parent.Prev))
 	case p.OffBest:
-		list.add(name, LegBroken, "the proof's parent builds on L1 block %s, which is not on the best L1 chain", p.Under)
+		list.add(name, LegBroken, said.Of("the proof's parent builds on L1 block %s, which is not on the best L1 chain", p.Under))
 	default:
-		list.add(name, LegChecked, "%s %s on L1 block %s, %d L1 blocks deep; %d of the newest proofs are L1 blocks themselves",
-			p.Class, p.Parent.Hash, p.Under, tip.Height-p.Under.Height+1, seals)
+		list.add(name, LegChecked, said.Of("%s %s on L1 block %s, %d L1 blocks deep; %d of the newest proofs are L1 blocks themselves",
+			p.Class, p.Parent.Hash, p.Under, tip.Height-p.Under.Height+1, seals))
 	}
 }
 
@@ -197,33 +198,33 @@ func (l *ledger) lenderLeg(list *legs, at spv.Block, sightings []risk.Sighting) 
 func (l *ledger) anchorLeg(list *legs, at spv.Block, in merkle.Inclusion, missing error) {
 	const name = "anchor"
 	if missing != nil {
-		list.add(name, LegMissing, "the block's coinbase names it, and is not kept: %v", missing)
+		list.add(name, LegMissing, said.Of("the block's coinbase names it, and is not kept: %v", missing))
 		return
 	}
 	coinbase, _, err := spv.ParseTx(in.Coinbase)
 	if err != nil {
-		list.add(name, LegBroken, "coinbase: %v", err)
+		list.add(name, LegBroken, said.Of("coinbase: %v", err))
 		return
 	}
 	commitment, err := spv.CoinbaseCommitment(&coinbase)
 	if err != nil {
-		list.add(name, LegBroken, "coinbase: %v", err)
+		list.add(name, LegBroken, said.Of("coinbase: %v", err))
 		return
 	}
 	sealed, err := sealedChain{l}.Sealed(at.Height)
 	switch {
 	case !l.lender.OnBest(commitment.Anchor):
-		list.add(name, LegBroken, "L1 block %s is not on the best L1 chain", commitment.Anchor)
+		list.add(name, LegBroken, said.Of("L1 block %s is not on the best L1 chain", commitment.Anchor))
 	case err != nil || sealed.Aux == nil:
-		list.add(name, LegMissing, "L1 block %s is on the best chain; that it lies as deep under the proof's parent as it must was not checked: the proof is no longer kept",
-			commitment.Anchor)
+		list.add(name, LegMissing, said.Of("L1 block %s is on the best chain; that it lies as deep under the proof's parent as it must was not checked: the proof is no longer kept",
+			commitment.Anchor))
 	default:
 		if err := l.params.Layer.CheckAnchor(commitment.Anchor, nil, &sealed.Aux.Parent, l.lender, nil); err != nil {
-			list.add(name, LegBroken, "L1 block %s: %v", commitment.Anchor, err)
+			list.add(name, LegBroken, said.Of("L1 block %s: %v", commitment.Anchor, err))
 			return
 		}
-		list.add(name, LegChecked, "L1 block %s is on the best chain, %d deep, and as deep under the proof's parent as the rules want",
-			commitment.Anchor, l.lender.Tip().Height-commitment.Anchor.Height+1)
+		list.add(name, LegChecked, said.Of("L1 block %s is on the best chain, %d deep, and as deep under the proof's parent as the rules want",
+			commitment.Anchor, l.lender.Tip().Height-commitment.Anchor.Height+1))
 	}
 }
 
@@ -233,17 +234,17 @@ func (l *ledger) filterLeg(list *legs, at spv.Block) {
 	filter, ok := l.chain.Filter(at.Height)
 	switch rung := l.snapshot().status.Rung; {
 	case slices.ContainsFunc(l.gauge.empty, func(b spv.Block) bool { return b == at }) || (ok && len(filter) == 0):
-		list.add(name, LegMissing, "peers dispute the block's filter; the block was looked through whole")
+		list.add(name, LegMissing, said.Of("peers dispute the block's filter; the block was looked through whole"))
 	case ok && rung == syncer.Committed:
-		list.add(name, LegChecked, "the chain itself commits to the filters")
+		list.add(name, LegChecked, said.Of("the chain itself commits to the filters"))
 	case ok && l.snapshot().status.FilterPeers > 1:
-		list.add(name, LegChecked, "%d peers serve filters, and none disputes the block's", l.snapshot().status.FilterPeers)
+		list.add(name, LegChecked, said.Of("%d peers serve filters, and none disputes the block's", l.snapshot().status.FilterPeers))
 	case ok:
-		list.add(name, LegMissing, "the block's filter is as some peer gave it: fewer than two to compare with now")
+		list.add(name, LegMissing, said.Of("the block's filter is as some peer gave it: fewer than two to compare with now"))
 	case rung == syncer.Whole:
-		list.add(name, LegChecked, "no filter was relied on: the block was looked through whole")
+		list.add(name, LegChecked, said.Of("no filter was relied on: the block was looked through whole"))
 	default:
-		list.add(name, LegMissing, "no filter of the block is held")
+		list.add(name, LegMissing, said.Of("no filter of the block is held"))
 	}
 }
 
@@ -252,14 +253,14 @@ func (l *ledger) networkLegs(list *legs) {
 	s := l.snapshot().status
 	switch {
 	case l.offline:
-		list.add("peers", LegMissing, "offline: nobody was asked whether there is a better chain")
+		list.add("peers", LegMissing, said.Of("offline: nobody was asked whether there is a better chain"))
 	case s.Peers == 0 || !s.Synced:
-		list.add("peers", LegMissing, "%d peers, and not all that they know is taken in", s.Peers)
+		list.add("peers", LegMissing, said.Of("%d peers, and not all that they know is taken in", s.Peers))
 	default:
-		list.add("peers", LegChecked, "%d peers, and all that they know is taken in", s.Peers)
+		list.add("peers", LegChecked, said.Of("%d peers, and all that they know is taken in", s.Peers))
 	}
 	for _, a := range l.gauge.alarms() {
-		list.add("alarm", LegBroken, "%s: %s", a.Title, a.What)
+		list.add("alarm", LegBroken, said.Of("%s: %s", a.Title, a.What))
 	}
 }
 
@@ -269,13 +270,13 @@ func (l *Local) BalanceEvidence(ctx context.Context, in Purse) (Evidence, error)
 		var list legs
 		t := c.trustOf(p)
 		if t.Tip.Height >= 0 {
-			list.add("header", LegChecked, "the chain was checked from %s to %s", c.checkedFrom(), c.tree.Tip())
+			list.add("header", LegChecked, said.Of("the chain was checked from %s to %s", c.checkedFrom(), c.tree.Tip()))
 		}
 		c.historyLeg(&list)
 		if t.Scanned == c.tree.Tip() {
-			list.add("scan", LegChecked, "every block from %d on was looked through, to the tip", p.book.place.first)
+			list.add("scan", LegChecked, said.Of("every block from %d on was looked through, to the tip", p.book.place.first))
 		} else {
-			list.add("scan", LegMissing, "blocks are looked through up to %d of %d", t.Scanned.Height, c.tree.Tip().Height)
+			list.add("scan", LegMissing, said.Of("blocks are looked through up to %d of %d", t.Scanned.Height, c.tree.Tip().Height))
 		}
 		c.filtersLeg(&list)
 		if err := c.coinsLeg(&list, p); err != nil {
@@ -291,15 +292,15 @@ func (l *ledger) filtersLeg(list *legs) {
 	s := l.snapshot().status
 	switch {
 	case s.Disputed > 0 || len(l.gauge.empty) > 0:
-		list.add("filter", LegMissing, "peers dispute the filters of %d blocks; those were looked through whole", max(s.Disputed, len(l.gauge.empty)))
+		list.add("filter", LegMissing, said.Of("peers dispute the filters of %d blocks; those were looked through whole", max(s.Disputed, len(l.gauge.empty))))
 	case s.Rung == syncer.NoRung:
-		list.add("filter", LegMissing, "not known yet what blocks are looked through with")
+		list.add("filter", LegMissing, said.Of("not known yet what blocks are looked through with"))
 	case s.Rung == syncer.Bloomed:
-		list.add("filter", LegMissing, "%s: peers that agree could hide payments", s.Source())
+		list.add("filter", LegMissing, said.Of("%s: peers that agree could hide payments", s.Source()))
 	case s.Rung == syncer.Compared && s.FilterPeers < 2:
-		list.add("filter", LegMissing, "%s, of which there are %d: a peer could hide payments", s.Rung, s.FilterPeers)
+		list.add("filter", LegMissing, said.Of("%s, of which there are %d: a peer could hide payments", s.Rung, s.FilterPeers))
 	default:
-		list.add("filter", LegChecked, "%s; no filter is disputed", s.Rung)
+		list.add("filter", LegChecked, said.Of("%s; no filter is disputed", s.Rung))
 	}
 }
 
@@ -315,7 +316,7 @@ func (l *ledger) coinsLeg(list *legs, p *purse) error {
 		confirmed++
 		at := spv.Block{Height: row.Block.Height, Hash: row.Block.Hash}
 		if now, ok := l.block(at.Height); !ok || now != at {
-			list.add("coins", LegBroken, "coin %s: its block %s is not on the best chain", k.Outpoint, at)
+			list.add("coins", LegBroken, said.Of("coin %s: its block %s is not on the best chain", k.Outpoint, at))
 			return nil
 		}
 		if depth := tip.Height - at.Height + 1; youngest == 0 || depth < youngest {
@@ -324,11 +325,11 @@ func (l *ledger) coinsLeg(list *legs, p *purse) error {
 	}
 	switch {
 	case open > 0:
-		list.add("coins", LegMissing, "%d of %d coins are in no block yet", open, open+confirmed)
+		list.add("coins", LegMissing, said.Of("%d of %d coins are in no block yet", open, open+confirmed))
 	case confirmed == 0:
-		list.add("coins", LegChecked, "there is none")
+		list.add("coins", LegChecked, said.Of("there is none"))
 	default:
-		list.add("coins", LegChecked, "%d coins, each in a block of the best chain; the youngest has %d confirmations", confirmed, youngest)
+		list.add("coins", LegChecked, said.Of("%d coins, each in a block of the best chain; the youngest has %d confirmations", confirmed, youngest))
 	}
 	return nil
 }

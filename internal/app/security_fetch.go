@@ -150,7 +150,7 @@ func (l *ledger) inclusionOf(ctx context.Context, id spv.Hash, at spv.Block) (me
 		case <-ctx.Done():
 			return merkle.Inclusion{}, errors.Join(bad, fmt.Errorf("block %s: no peer gave it: %w", at, ctx.Err()))
 		case <-l.ended:
-			return merkle.Inclusion{}, Coded(CodeStopped, "%s: the program is closing", l.params.Name)
+			return merkle.Inclusion{}, Saying(CodeStopped, "%s: the program is closing", l.params.Name)
 		}
 	}
 }
@@ -169,14 +169,14 @@ func (l *ledger) want(id spv.Hash, at spv.Block) (located, error) {
 		return located{}, err
 	}
 	if headers[0].ID() != at.Hash {
-		return located{}, Coded(CodeMissing, "block %s: it is no longer on the best chain", at)
+		return located{}, Saying(CodeMissing, "block %s: it is no longer on the best chain", at)
 	}
 	root := headers[0].MerkleRoot()
 	if kept, ok := l.fetch.kept[id]; ok && kept.Branch.Root(id, kept.Index) == root {
 		return located{in: kept}, nil
 	}
 	if l.offline {
-		return located{}, Coded(CodeOffline, "block %s: only the network has it, and it is not asked", at)
+		return located{}, Saying(CodeOffline, "block %s: only the network has it, and it is not asked", at)
 	}
 	w := &wantedBlock{block: at, done: make(chan []byte, 1)}
 	l.fetch.wanted = append(l.fetch.wanted, w)

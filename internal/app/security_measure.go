@@ -8,6 +8,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 const (
@@ -36,7 +37,7 @@ func (l *Local) lend(all []*followed) {
 // measurement is what was measured when both chains stood at their tips.
 type measurement struct {
 	tip, l1 spv.Block
-	unknown string
+	unknown said.Sentence
 	windows []risk.Share
 	points  []SharePoint
 	tally   ParentTally
@@ -50,10 +51,10 @@ func (l *ledger) measure() *measurement {
 	m := &measurement{tip: l.tree.Tip()}
 	switch {
 	case l.params.AuxPoW == nil:
-		m.unknown = "the chain has work of its own: there is no share to measure"
+		m.unknown = said.Of("the chain has work of its own: there is no share to measure")
 		return m
 	case l.lender == nil:
-		m.unknown = "the chain whose work it borrows is not followed here"
+		m.unknown = said.Of("the chain whose work it borrows is not followed here")
 		return m
 	}
 	m.l1 = l.lender.Tip()
@@ -70,19 +71,19 @@ func (l *ledger) measure() *measurement {
 func (l *ledger) measureShare(m *measurement) {
 	blocks, times := l.lender.best(m.l1.Height-risk.LongWindow+1, m.l1.Height)
 	if len(blocks) == 0 {
-		m.unknown = "the L1's headers are not at hand"
+		m.unknown = said.Of("the L1's headers are not at hand")
 		return
 	}
 	sightings, whole := l.sightingsSince(times[0])
 	placed := risk.Place(l.lender, sightings)
 	if _, ok := firstOver(placed); !ok {
-		m.unknown = "no layer block on a known L1 block has been seen"
+		m.unknown = said.Of("no layer block on a known L1 block has been seen")
 		return
 	}
 	blocks = lived(blocks, placed, whole)
 	times = times[len(times)-len(blocks):]
 	if len(blocks) == 0 {
-		m.unknown = "no L1 block has come since the layer's first"
+		m.unknown = said.Of("no L1 block has come since the layer's first")
 		return
 	}
 	for _, n := range []int{risk.ShortWindow, risk.LongWindow} {
@@ -152,7 +153,7 @@ func (l *ledger) race(m *measurement, attacker float64) (risk.Race, bool) {
 	switch {
 	case l.params.AuxPoW == nil:
 		return risk.OnL1(attacker), true
-	case m.unknown != "":
+	case m.unknown.Form != "":
 		return risk.Race{}, false
 	}
 	return risk.Race{Honest: min(m.honest, 1-attacker), Attacker: attacker}, true // what is lost to delay was not measured
@@ -200,13 +201,13 @@ func (l *Local) ChainSecurity(ctx context.Context, chain string, attacker float6
 	}
 	return call(ctx, c, func() (ChainSecurity, error) {
 		m := c.measure()
-		s := ChainSecurity{Chain: c.params.Name, Unknown: m.unknown, Windows: m.windows, Points: m.points, Parent: m.tally,
+		s := ChainSecurity{Chain: c.params.Name, Unknown: m.unknown.String(), UnknownSaid: m.unknown, Windows: m.windows, Points: m.points, Parent: m.tally,
 			Pools: m.pools, Half: m.half, Attacker: attacker, Alarms: c.gauge.alarms(), Trust: c.trustNow()}
 		if c.params.AuxPoW != nil {
 			s.L1 = l.set.L1Of(c.params).Name
 		}
 		s.Watched = len(c.gauge.l1) > 0 || (c.params.AuxPoW == nil && !c.offline)
-		if m.unknown == "" {
+		if m.unknown.Form == "" {
 			s.Honest = &m.honest
 		}
 		r, known := c.race(m, s.Attacker)

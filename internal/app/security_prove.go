@@ -13,7 +13,7 @@ import (
 // Prove makes a file that shows a confirmed payment. It is judged before it is handed out, by itself alone.
 func (l *Local) Prove(ctx context.Context, in Purse, id spv.Hash, confirmations int32) (PaymentProof, error) {
 	if confirmations < 1 || confirmations > proof.MaxHeaders/2 {
-		return PaymentProof{}, Coded(CodeInvalid, "%d confirmations: want 1 to %d", confirmations, proof.MaxHeaders/2)
+		return PaymentProof{}, Saying(CodeInvalid, "%d confirmations: want 1 to %d", confirmations, proof.MaxHeaders/2)
 	}
 	tx, at, err := l.confirmed(ctx, in, id)
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *Local) confirmed(ctx context.Context, in Purse, id spv.Hash) (tx []byte
 			return placed{}, noTransaction(p, id)
 		}
 		if row.Depth < 1 {
-			return placed{}, Coded(CodeInvalid, "transaction %s: it is in no block yet", id)
+			return placed{}, Saying(CodeInvalid, "transaction %s: it is in no block yet", id)
 		}
 		var b bytes.Buffer
 		err := found.SerializeNoWitness(&b)
@@ -63,7 +63,7 @@ func (l *Local) confirmed(ctx context.Context, in Purse, id spv.Hash) (tx []byte
 // prove puts a file together, in the loop.
 func (l *ledger) prove(tx []byte, inclusion merkle.Inclusion, at spv.Block, confirmations int32) ([]byte, error) {
 	if now, ok := l.block(at.Height); !ok || now != at {
-		return nil, Coded(CodeMissing, "block %s: it is no longer on the best chain", at)
+		return nil, Saying(CodeMissing, "block %s: it is no longer on the best chain", at)
 	}
 	var l1 proof.L1
 	if l.lender != nil {
@@ -99,7 +99,7 @@ func (a *App) CheckProof(file []byte) (ProofCheck, error) {
 
 func checkProof(file []byte, set *chains.Set, own func(string) proof.Chain, now uint32) (ProofCheck, error) {
 	if len(file) > MaxPaymentProof {
-		return ProofCheck{}, Coded(CodeInvalid, "payment proof: %d bytes, want at most %d", len(file), MaxPaymentProof)
+		return ProofCheck{}, Saying(CodeInvalid, "payment proof: %d bytes, want at most %d", len(file), MaxPaymentProof)
 	}
 	var rep spv.Report
 	claim, err := proof.Verify(file, set, own, now, &rep)

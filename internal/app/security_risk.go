@@ -5,6 +5,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // laterBy are the further confirmations for which the risk is told.
@@ -56,9 +57,9 @@ func (l *ledger) odds(attacker float64) *odds {
 // payment is about a payment so deep in the chain, in the block at a height.
 func (o *odds) payment(depth, height int32) PaymentRisk {
 	c := o.l
-	r := PaymentRisk{Depth: depth, Attacker: o.attacker, Unknown: o.measured.unknown, Waits: o.waits}
-	if c.params.AuxPoW == nil {
-		r.Unknown = ""
+	r := PaymentRisk{Depth: depth, Attacker: o.attacker, Waits: o.waits}
+	if c.params.AuxPoW != nil {
+		r.unknown(o.measured.unknown)
 	}
 	if !o.known {
 		return r
@@ -70,7 +71,7 @@ func (o *odds) payment(depth, height int32) PaymentRisk {
 	if c.params.Layer != nil && depth > 0 {
 		var ok bool
 		if r.AnchorDepth, ok = c.anchorDepth(height); !ok {
-			r.Unknown = "the L1 block under the payment's block is not known here"
+			r.unknown(said.Of("the L1 block under the payment's block is not known here"))
 			return r
 		}
 		anchor = risk.OnL1(o.attacker).Risk(int(r.AnchorDepth))
@@ -84,6 +85,8 @@ func (o *odds) payment(depth, height int32) PaymentRisk {
 	}
 	return r
 }
+
+func (r *PaymentRisk) unknown(why said.Sentence) { r.Unknown, r.UnknownSaid = why.String(), why }
 
 // anchorDepth returns how many L1 blocks lie on the highest block that a layer block can be anchored to, itself included; 0
 // if that is not on the best chain.

@@ -45,7 +45,7 @@ func (w *stackWorld) open(t *testing.T, low, high *headerPeer) *measured {
 // await reads events until one is as it should be.
 func (m *measured) await(what string, ok func(Event) bool) Event {
 	m.t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case e := <-m.events:

@@ -10,6 +10,7 @@ import (
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/settle"
 )
@@ -24,7 +25,7 @@ type settlement struct {
 	on     map[spv.Hash]*settleSide // by network id
 	tried  map[wire.OutPoint]bool   // deposits without refunds that the keys of a session were asked for
 	shown  string                   // what was told of it last
-	failed string                   // what went wrong with the last step
+	failed said.Sentence            // what went wrong with the last step
 }
 
 // settleSide is a settlement's side on one chain.

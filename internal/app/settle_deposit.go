@@ -10,6 +10,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/settle"
@@ -22,7 +23,7 @@ func (l *Local) DraftDeposit(ctx context.Context, r DepositRequest) (SettleDraft
 		return SettleDraft{}, err
 	}
 	if r.Refundable && r.Max {
-		return SettleDraft{}, Coded(CodeInvalid, "deposit: a refundable one wants its amount said")
+		return SettleDraft{}, Saying(CodeInvalid, "deposit: a refundable one wants its amount said")
 	}
 	if r.MaxFee == 0 {
 		r.MaxFee = int64(settle.MaxFees(layer.params)[1])
@@ -152,7 +153,7 @@ func (l *Local) Deposits(ctx context.Context, name, chain string) ([]Deposit, er
 		}
 		d.Wallet, d.Ours = name, own[string(states[i].Terms.Script)]
 		if d.Phase == string(settle.Claimable) || d.Phase == string(settle.RefundDue) {
-			d.Trouble = failed
+			d.Trouble, d.TroubleSaid = failed.String(), failed
 		}
 		out = append(out, d)
 	}
@@ -169,7 +170,7 @@ func depositOrder(d *settle.DepositState) int32 {
 func depositOf(layer, l1 *ledger, s *settle.DepositState) (d Deposit, err error) {
 	d = Deposit{Layer: layer.params.Name, L1: l1.params.Name, Phase: string(s.Phase), Amount: s.Value, MaxFee: int64(s.Terms.MaxFee),
 		Refundable: s.Back != nil || s.Phase == settle.Waiting || s.Phase == settle.RefundDue, Block: s.Block, Depth: s.Confirmations,
-		Needed: s.Needed, Expected: s.Expected, Claim: s.Claim, ClaimDepth: s.Depth, Why: s.Why}
+		Needed: s.Needed, Expected: s.Expected, Claim: s.Claim, ClaimDepth: s.Depth, Why: s.Why, WhySaid: s.Said}
 	d.Address, _ = address.Encode(layer.params, s.Terms.Script) // somebody else's script may have none
 	if d.Vault, err = address.Encode(l1.params, s.Script); err != nil {
 		return d, err
@@ -198,7 +199,7 @@ func (l *Local) Claim(ctx context.Context, name, text string) error {
 	}
 	i := slices.IndexFunc(l.ledgers, func(c *ledger) bool { return c.params.NetID() == t.Layer })
 	if i < 0 {
-		return Coded(CodeMissing, "ticket: layer %s is not followed here", t.Layer)
+		return Saying(CodeMissing, "ticket: layer %s is not followed here", t.Layer)
 	}
 	s, layer, l1, err := l.pegged(name, l.ledgers[i].params.Name)
 	if err != nil {
@@ -206,7 +207,7 @@ func (l *Local) Claim(ctx context.Context, name, text string) error {
 	}
 	at, ok := l1.view.Lookup(t.Block)
 	if !ok || !l1.view.OnBest(at) {
-		return Coded(CodeMissing, "ticket: block %s is not on %s, as far as that is known here", t.Block, l1.params.Name)
+		return Saying(CodeMissing, "ticket: block %s is not on %s, as far as that is known here", t.Block, l1.params.Name)
 	}
 	if _, err := with(l, s, func(book *settle.Book) (struct{}, error) {
 		if err := s.log.setForeign(layer.params.NetID(), t.Terms.Script); err != nil {
@@ -259,14 +260,14 @@ func takeBack(book *settle.Book, layer spv.Hash, outpoint string, back []byte, k
 				return states[i], nil
 			}
 		}
-		return none, errors.Join(err, Coded(CodeMissing, "deposit %s: there is none", op))
+		return none, errors.Join(err, Saying(CodeMissing, "deposit %s: there is none", op))
 	}
 	state, err := find()
 	if err != nil {
 		return none, err
 	}
 	if state.Phase != settle.Waiting && state.Phase != settle.RefundDue {
-		return none, Coded(CodeInvalid, "deposit %s: is %s, want it to be waiting or refund due", op, state.Phase)
+		return none, Saying(CodeInvalid, "deposit %s: is %s, want it to be waiting or refund due", op, state.Phase)
 	}
 	if state.Back != nil && len(state.Back.Refunds) > 0 {
 		return state, nil
@@ -306,11 +307,11 @@ func pegOf(layer, l1 *ledger) Peg {
 	out.WithdrawSeconds = int64(blocks) * spacing
 	switch {
 	case out.MaxDeposit < out.MinDeposit:
-		out.Closed = "the most that may be deposited is below the least: the layer's cap is not raised yet"
+		out.ClosedSaid = said.Of("the most that may be deposited is below the least: the layer's cap is not raised yet")
 	case out.Custody == nil:
-		out.Closed = "no settlers are in office for long enough"
+		out.ClosedSaid = said.Of("no settlers are in office for long enough")
 	}
-	out.Open = out.Closed == ""
+	out.Closed, out.Open = out.ClosedSaid.String(), out.ClosedSaid.Form == ""
 	return out
 }
 

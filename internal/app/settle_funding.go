@@ -38,7 +38,7 @@ func (l *Local) signedFunding(ctx context.Context, in Purse, id spv.Hash) (*wall
 		if err != nil {
 			return nil, err
 		}
-		return nil, Coded(CodeMissing, "funding %s: none was signed that may be sent now", id)
+		return nil, Saying(CodeMissing, "funding %s: none was signed that may be sent now", id)
 	}
 	text, err := within(ctx, l, in, func(_ *ledger, p *purse) (string, error) { return packetWith(p, tx) })
 	if err != nil {

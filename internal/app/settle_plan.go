@@ -31,12 +31,12 @@ func (l *Local) settlementOf(name string) (*settlement, error) {
 		return nil, err
 	}
 	if w.watch {
-		return nil, Coded(CodeWatch, "wallet %s: watch-only, it cannot settle", name)
+		return nil, Saying(CodeWatch, "wallet %s: watch-only, it cannot settle", name)
 	}
 	if s := l.deals.of(name); s != nil {
 		return s, nil
 	}
-	return nil, Coded(CodeMissing, "wallet %s: has no chains that are followed here", name)
+	return nil, Saying(CodeMissing, "wallet %s: has no chains that are followed here", name)
 }
 
 // pegged returns a wallet's settlement, a pegged layer and its L1. The wallet has accounts on both.
@@ -50,7 +50,7 @@ func (l *Local) pegged(wallet, chain string) (s *settlement, layer, l1 *ledger, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on[layer.params.NetID()] == nil {
-		return nil, nil, nil, Coded(CodeMissing, "wallet %s: wants accounts on both %s and %s", wallet, l1.params.Name, chain)
+		return nil, nil, nil, Saying(CodeMissing, "wallet %s: wants accounts on both %s and %s", wallet, l1.params.Name, chain)
 	}
 	return s, layer, l1, nil
 }
@@ -61,7 +61,7 @@ func (l *Local) peg(chain string) (layer, l1 *ledger, err error) {
 		return nil, nil, err
 	}
 	if layer.params.Peg == nil || layer.params.Layer == nil {
-		return nil, nil, Coded(CodeInvalid, "%s: takes no deposits, its money is its own", chain)
+		return nil, nil, Saying(CodeInvalid, "%s: takes no deposits, its money is its own", chain)
 	}
 	l1, err = l.ledger(layer.apex.Name)
 	return layer, l1, err
@@ -200,7 +200,7 @@ func (l *Local) SendFunding(ctx context.Context, in Purse, id spv.Hash) (Sent, e
 // refundKeys is the public part of the keys that a refundable deposit is planned with.
 type refundKeys struct{ key *keystore.Public }
 
-var errNoRefundKey = Coded(CodeLocked, "refundable deposit: wants the wallet to be unlocked once")
+var errNoRefundKey = Saying(CodeLocked, "refundable deposit: wants the wallet to be unlocked once")
 
 func (k refundKeys) Public(path keystore.Path) (*keystore.Public, error) {
 	if k.key == nil || path.String() != settle.RefundPath().String() {

@@ -11,6 +11,7 @@ import (
 	"github.com/layeredpow/lamina/keystore"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/syncer"
 	"github.com/layeredpow/lamina/wallet/settle"
 )
@@ -127,12 +128,12 @@ func (l *Local) settleStep(s *settlement, keys *keystore.Keyring) (out []settleO
 		with = keys
 	}
 	sends, err := s.book.Step(with)
-	was := s.failed
-	if s.failed = ""; err != nil {
-		s.failed = err.Error()
+	was := s.failed.String()
+	if s.failed = (said.Sentence{}); err != nil {
+		s.failed = said.FromError(err)
 	}
-	if s.failed != "" && s.failed != was {
-		l.options.Log.Warn("settlement", "wallet", s.wallet, "trouble", s.failed)
+	if now := s.failed.String(); now != "" && now != was {
+		l.options.Log.Warn("settlement", "wallet", s.wallet, "trouble", now)
 	}
 	for _, b := range sends {
 		side := s.on[b.Chain]
@@ -187,7 +188,7 @@ func (s *settlement) standLocked(sends []settle.Broadcast) string {
 	for i := range sends {
 		fmt.Fprint(&b, sends[i].Tx.TxHash())
 	}
-	return b.String() + s.failed
+	return b.String() + s.failed.String()
 }
 
 // learnKeys keeps what the settlement of a wallet wants to know while it is locked.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/settle"
@@ -49,7 +50,7 @@ func (l *Local) swapAsset(a Asset) (swap.Asset, *ledger, error) {
 		}
 	}
 	if a.Amount <= 0 || a.Amount > c.params.Unit.MaxMoney {
-		return swap.Asset{}, nil, Coded(CodeInvalid, "amount %d on %s: want 1 to %d", a.Amount, a.Chain, c.params.Unit.MaxMoney)
+		return swap.Asset{}, nil, Saying(CodeInvalid, "amount %d on %s: want 1 to %d", a.Amount, a.Chain, c.params.Unit.MaxMoney)
 	}
 	return swap.Asset{Chain: c.params.NetID(), Form: form, Amount: a.Amount}, c, nil
 }
@@ -86,7 +87,7 @@ func readHash(text string) (*[32]byte, error) {
 	}
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != 32 {
-		return nil, Coded(CodeInvalid, "hash of %d characters: want 64 hexadecimal digits", len(text))
+		return nil, Saying(CodeInvalid, "hash of %d characters: want 64 hexadecimal digits", len(text))
 	}
 	return (*[32]byte)(raw), nil
 }
@@ -251,7 +252,7 @@ func (l *Local) DraftSwap(ctx context.Context, name string, number uint32, rate 
 		return SettleDraft{}, err
 	}
 	if w.Move != string(settle.Fund) || len(w.Refunds) > 0 {
-		return SettleDraft{}, Coded(CodeInvalid, "swap %d: not to be funded now: %s", number, w.why())
+		return SettleDraft{}, Saying(CodeInvalid, "swap %d: not to be funded now: %s", number, w.why())
 	}
 	s.mu.Lock()
 	leg, err := s.book.Leg(number)
@@ -269,9 +270,12 @@ func (l *Local) DraftSwap(ctx context.Context, name string, number uint32, rate 
 	return SettleDraft{Draft: d, For: "swap", Amount: w.Give.Amount, Arrives: w.Get.Amount, Refunds: true}, nil
 }
 
-func (w *Swap) why() string {
-	if len(w.Refunds) > 0 {
-		return "its funding was signed"
+func (w *Swap) why() said.Sentence {
+	switch {
+	case len(w.Refunds) > 0:
+		return said.Of("its funding was signed")
+	case w.Trouble != "":
+		return w.TroubleSaid
 	}
-	return w.Why + w.Trouble
+	return w.WhySaid
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/settle"
@@ -50,7 +51,7 @@ func (l *Local) swapShown(ctx context.Context, s *settlement, number uint32) (Sw
 			return all[i], nil
 		}
 	}
-	return Swap{}, Coded(CodeMissing, "swap %d: wallet %s has none of this number", number, s.wallet)
+	return Swap{}, Saying(CodeMissing, "swap %d: wallet %s has none of this number", number, s.wallet)
 }
 
 // settleUnsent sees whether the funding that was signed is kept, and so on its way.
@@ -63,7 +64,8 @@ func (l *Local) settleUnsent(ctx context.Context, w *Swap) error {
 		return ok && row.Status != wallet.StatusAbandoned, nil
 	})
 	if known {
-		w.Signed, w.Why = nil, "our leg is sent, and in no block yet"
+		w.Signed, w.WhySaid = nil, said.Of("our leg is sent, and in no block yet")
+		w.Why = w.WhySaid.String()
 	}
 	return err
 }
@@ -74,7 +76,7 @@ func (l *Local) swapOfLocked(s *settlement, state *settle.SwapState) (Swap, erro
 		return Swap{}, &Error{CodeInternal, err}
 	}
 	w := Swap{Wallet: s.wallet, Number: state.Number, Role: "responder", T1: o.T1, T2: o.T2, Offer: state.Offer, Answer: state.Answer,
-		Phase: string(state.Phase), Move: string(state.Move), Why: state.Why, Until: state.Until, Left: state.Left, Trouble: state.Trouble}
+		Phase: string(state.Phase), Move: string(state.Move), Why: state.Why, WhySaid: state.Said, Until: state.Until, Left: state.Left, Trouble: state.Trouble, TroubleSaid: state.Failed}
 	if state.Role == swap.Initiator {
 		w.Role = "initiator"
 	}
@@ -165,7 +167,7 @@ func (l *Local) MoveSwap(ctx context.Context, name string, number uint32, passwo
 		return Swap{}, err
 	}
 	if w.Move != string(settle.Redeem) && w.Move != string(settle.Refund) {
-		return Swap{}, Coded(CodeInvalid, "swap %d: nothing is to be redeemed or refunded now: %s", number, w.why())
+		return Swap{}, Saying(CodeInvalid, "swap %d: nothing is to be redeemed or refunded now: %s", number, w.why())
 	}
 	keys, done, err := l.keys(name, password)
 	if err != nil {
@@ -191,7 +193,7 @@ func (l *Local) LearnSecret(ctx context.Context, name string, secret Secret) err
 	var raw [32]byte
 	defer clear(raw[:])
 	if n, err := hex.Decode(raw[:], trim(secret, 64)); err != nil || n != len(raw) {
-		return Coded(CodeInvalid, "secret of %d characters: want 64 hexadecimal digits", len(secret))
+		return Saying(CodeInvalid, "secret of %d characters: want 64 hexadecimal digits", len(secret))
 	}
 	if _, err := with(l, s, func(book *settle.Book) (struct{}, error) { return struct{}{}, book.Learn(raw) }); err != nil {
 		return err

@@ -25,7 +25,7 @@ func (l *Local) DraftWithdrawal(ctx context.Context, r WithdrawalRequest) (Settl
 		r.MaxFee = payoutFee(l1)
 	}
 	if r.MaxFee < 0 || r.MaxFee > math.MaxUint32 {
-		return SettleDraft{}, Coded(CodeInvalid, "payout fee limit %d: want 1 to %d", r.MaxFee, int64(math.MaxUint32))
+		return SettleDraft{}, Saying(CodeInvalid, "payout fee limit %d: want 1 to %d", r.MaxFee, int64(math.MaxUint32))
 	}
 	var script []byte
 	if r.Address == "" {
@@ -37,7 +37,7 @@ func (l *Local) DraftWithdrawal(ctx context.Context, r WithdrawalRequest) (Settl
 		return SettleDraft{}, err
 	}
 	if !peg.Standard(script) {
-		return SettleDraft{}, Coded(CodeInvalid, "address %s: settlers do not pay to its kind", r.Address)
+		return SettleDraft{}, Saying(CodeInvalid, "address %s: settlers do not pay to its kind", r.Address)
 	}
 	payouts := 0
 	kept := &planned{in: Purse{r.Wallet, r.Layer}, payment: digest("withdrawal", Purse{r.Wallet, r.Layer}, r), label: r.Label}
@@ -129,7 +129,7 @@ func (l *ledger) sealings(from int32) (run []peg.Sealing) {
 // sealShare returns the share of L1 blocks that seal the layer, 0 if it was not measured.
 func (l *ledger) sealShare() float64 {
 	m := l.measure()
-	if m.unknown != "" || len(m.windows) == 0 {
+	if m.unknown.Form != "" || len(m.windows) == 0 {
 		return 0
 	}
 	return min(max(m.windows[0].Share, 0), 1)

@@ -17,6 +17,7 @@ import (
 	"github.com/layeredpow/lamina/internal/store"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -215,12 +216,12 @@ func (c *followed) scanFrom(height int32) (*syncer.Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	hearsay, err := c.chain.Hearsay()
+	hearsay, alone, err := c.chain.Hearsay()
 	if err != nil {
 		return nil, err
 	}
-	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Hearsay: hearsay, Relay: true,
-		Bloom: c.bloom}, nil
+	return &syncer.Scan{From: height, Layered: c.params.Kind.Layered(), Filters: c.chain, Headers: c.chain, Doubts: doubts, Hearsay: hearsay, Alone: alone,
+		Relay: true, Bloom: c.bloom}, nil
 }
 
 // wanted returns what peers that are sought for a wallet must serve: where Bloom filters
@@ -269,10 +270,12 @@ func (c *followed) follow(status *syncer.Status) {
 		c.tellLayers()
 	}
 	if c.l1 != nil && status.Synced && !c.l1.Synced() {
-		status.Synced, status.Waiting = false, "its L1 to be synced"
+		status.Synced = false
+		status.WaitFor(said.Of("its L1 to be synced"))
 	}
 	if c.older {
-		status.Synced, status.Waiting = false, "all to be verified, for a wallet older than the sampled start: run it once with --verify all"
+		status.Synced = false
+		status.WaitFor(said.Of("all to be verified, for a wallet older than the sampled start: run it once with --verify all"))
 	}
 }
 
@@ -294,7 +297,7 @@ func (c *followed) carryOut(out syncer.Output) ([]syncer.Input, error) {
 	case syncer.Doubt:
 		return nil, c.chain.Doubt(out.Height)
 	case syncer.Hearsay:
-		return nil, c.chain.SetHearsay(out.From)
+		return nil, c.chain.SetHearsay(out.From, out.Alone)
 	case syncer.Missing:
 		if _, known := c.l1.Lookup(out.Parent); !known {
 			post(c.seek, syncer.Seek{Block: out.Parent})

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/layeredpow/lamina/internal/testkit"
 	"github.com/layeredpow/lamina/spv/chains"
@@ -34,7 +33,7 @@ func TestProxy(t *testing.T) {
 	f := Follow{Chains: []*chains.Params{w.l1, w.layer}, DataDir: t.TempDir(), Agent: "/test/",
 		Proxy: proxy.Address, Log: slog.New(slog.DiscardHandler),
 		Peers: map[string][]string{w.l1.Name: {low.address}, w.layer.Name: {"peer.invalid:" + port}}}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	synced := false
 	if err := f.Run(ctx, func(p Progress) {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/layeredpow/lamina/assets"
 	"github.com/layeredpow/lamina/spv/chains"
@@ -39,7 +38,7 @@ func TestSeek(t *testing.T) {
 			if FindsPeers(&p) != (c.network == chains.Test) {
 				t.Errorf("finds peers: %v", FindsPeers(&p))
 			}
-			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			ctx, stop := context.WithTimeout(t.Context(), patience)
 			defer stop()
 			var mu sync.Mutex
 			var asked []string

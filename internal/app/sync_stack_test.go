@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/btcsuite/btcd/wire"
 
@@ -240,7 +239,7 @@ func newStackWorld(t *testing.T, stray bool) *stackWorld {
 // watch runs a Follow until a state that is wanted; reports holds the last of each chain.
 func (w *stackWorld) watch(t *testing.T, dir string, low, high *headerPeer, done func(low, high Progress) bool) (reports map[string]Progress) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	f := Follow{Chains: []*chains.Params{w.layer, w.l1}, Peers: map[string][]string{}, DataDir: dir, Agent: "/test/",
 		Log: slog.New(slog.DiscardHandler)}

@@ -28,7 +28,7 @@ func syncOf(t *testing.T, chain string, node *realnode.Node) *app.Sync {
 // until runs a synchronisation until a report satisfies done.
 func until(t *testing.T, s *app.Sync, done func(app.Progress) bool) app.Progress {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var last app.Progress
 	if err := s.Run(ctx, func(r app.Progress) {

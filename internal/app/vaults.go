@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/keystore"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // fileSuffix ends the names of key files.
@@ -32,7 +33,7 @@ type vault struct {
 	watch   bool
 
 	verified bool
-	trouble  string
+	trouble  said.Sentence // why it cannot be used
 	session  *keystore.Session
 }
 
@@ -45,7 +46,7 @@ func (v *vaults) get(name string) (*vault, error) {
 			return w, nil
 		}
 	}
-	return nil, Coded(CodeMissing, "wallet %q: there is none of this name", name)
+	return nil, Saying(CodeMissing, "wallet %q: there is none of this name", name)
 }
 
 // usable returns why a wallet cannot be used, nil if it can.
@@ -56,8 +57,8 @@ func (v *vaults) usable(name string) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if w.trouble != "" {
-		return Coded(CodeDamaged, "wallet %s: %s", name, w.trouble)
+	if w.trouble.Form != "" {
+		return Saying(CodeDamaged, "wallet %s: %s", name, w.trouble)
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (w *vault) endSession() {
 func (v *vaults) show(w *vault) Wallet {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	out := Wallet{Name: w.name, WatchOnly: w.watch, Verified: w.verified, Unlocked: w.session != nil, Trouble: w.trouble,
+	out := Wallet{Name: w.name, WatchOnly: w.watch, Verified: w.verified, Unlocked: w.session != nil, Trouble: w.trouble.String(), TroubleSaid: w.trouble,
 		Chains: chainsOf(&w.profile)}
 	if w.profile.Birthday != 0 {
 		out.Birthday = time.Unix(w.profile.Birthday, 0).UTC()
@@ -159,7 +160,7 @@ func (l *Local) openVaults() error {
 			return folder
 		}
 		if err != nil {
-			w.trouble = err.Error()
+			w.trouble = said.FromError(err)
 			continue
 		}
 		for c, p := range purses {
@@ -179,11 +180,11 @@ func (w *vault) read() {
 	file, err := keystore.OpenFile(w.path)
 	switch {
 	case err != nil:
-		w.trouble = err.Error()
+		w.trouble = said.FromError(err)
 	case file.Private():
-		w.trouble = "the key file hides its accounts, which is not supported here"
+		w.trouble = said.Of("the key file hides its accounts, which is not supported here")
 	default:
-		w.file, w.trouble, w.watch = file, "", file.WatchOnly()
+		w.file, w.trouble, w.watch = file, said.Sentence{}, file.WatchOnly()
 		w.profile, _ = file.Profile()
 	}
 }
@@ -199,7 +200,7 @@ func (l *Local) keys(name string, password Secret) (keys *keystore.Keyring, done
 		return nil, nil, err
 	}
 	if w.watch {
-		return nil, nil, Coded(CodeWatch, "wallet %s: watch-only, it cannot sign", name)
+		return nil, nil, Saying(CodeWatch, "wallet %s: watch-only, it cannot sign", name)
 	}
 	if password == nil {
 		l.vaults.mu.Lock()
@@ -240,7 +241,7 @@ func checkName(name string) error {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 	}
 	if name == "" || len(name) > nameLength || name[0] == '.' || strings.ContainsFunc(name, plain) {
-		return Coded(CodeInvalid, "wallet name %.80q: want 1 to %d of a-z, A-Z, 0-9, '-', '_' and '.', not beginning with a point",
+		return Saying(CodeInvalid, "wallet name %.80q: want 1 to %d of a-z, A-Z, 0-9, '-', '_' and '.', not beginning with a point",
 			name, nameLength)
 	}
 	return nil

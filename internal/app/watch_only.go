@@ -66,7 +66,7 @@ func descriptorsOf(p *chains.Params, text string) (out []string, err error) {
 		}
 	}
 	if out == nil {
-		return nil, Coded(CodeInvalid, "extended public key: of a kind that %s has no addresses for", p.Name)
+		return nil, Saying(CodeInvalid, "extended public key: of a kind that %s has no addresses for", p.Name)
 	}
 	return out, nil
 }

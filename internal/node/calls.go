@@ -10,6 +10,7 @@ import (
 	"github.com/layeredpow/lamina/internal/node/chain"
 	"github.com/layeredpow/lamina/internal/node/mempool"
 	"github.com/layeredpow/lamina/internal/node/relay"
+	"github.com/layeredpow/lamina/internal/node/template"
 	"github.com/layeredpow/lamina/internal/p2p"
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
@@ -77,6 +78,18 @@ func (l *Loop) Tx(ctx context.Context, tx *wire.MsgTx) (mempool.Result, error) {
 		return mempool.Result{}, l.headersOnly()
 	}
 	return on(ctx, l, func(now time.Time) (mempool.Result, error) { return l.pool.Add(now, tx, 0) })
+}
+
+// Candidates returns the tip, and the mempool's transactions for a block on top of it, both of one moment.
+func (l *Loop) Candidates(ctx context.Context) (spv.Block, []template.Candidate, error) {
+	if l.pool == nil {
+		return spv.Block{}, nil, l.headersOnly()
+	}
+	at, err := l.place(ctx)
+	if err != nil {
+		return spv.Block{}, nil, err
+	}
+	return at.next.Prev, at.candidates, nil
 }
 
 // Whisper judges a transaction of our own as Tx does, but neither keeps nor spreads it: it

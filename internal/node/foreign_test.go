@@ -53,14 +53,7 @@ func mineOnForeign(t *testing.T, s chains.Stack, layer string, foreign *realnode
 		y := a.Mining().Yields()
 		return y[0].Blocks >= 3 && l.View().Tip().Height >= 4
 	}, l)
-	await(t, "a seal", func() bool {
-		for h := int32(1); h <= l.View().Tip().Height; h++ {
-			if _, ok, err := l.Chain().Seal(h); err == nil && ok {
-				return true
-			}
-		}
-		return false
-	}, l)
+	await(t, "a seal", func() bool { return sealed(l) }, l)
 	for _, y := range a.Mining().Yields() {
 		if y.Refused > 0 {
 			t.Errorf("%+v", y)

@@ -51,19 +51,26 @@ type Loop struct {
 	ended   chan struct{}
 
 	mu      sync.Mutex
-	calls   []func(now time.Time)
+	calls   []call
 	l1Moved bool          // a layer's L1 has moved since the layer last looked
 	sought  []spv.Hash    // headers off the best chain that layers lack
 	news    chan struct{} // closed when the tip moves
 
 	// Of the loop alone.
 	tip     spv.Block
+	carried []call                         // carried out, and not yet told so
 	stirred bool                           // headers or blocks came since stir was last called
 	stir    func()                         // called when they have
 	seek    func(spv.Hash)                 // called with what a layer lacks of its L1
 	moved   func()                         // called when the tip has moved, and when the chain has caught up
 	fault   func(error)                    // called when chain or disk have failed
 	settle  func(syncer.Peer, msg.Message) // called with what peers say about settlement
+}
+
+// call is something that another goroutine has the loop do.
+type call struct {
+	run  func(now time.Time)
+	done chan struct{} // closed once all that follows from it here has been done, too; nil if nobody waits
 }
 
 // watched is a chain that notes when headers or blocks come, on whatever branch: layers may
@@ -142,6 +149,12 @@ func (l *Loop) Step(now time.Time, in syncer.Input) (out []syncer.Output) {
 		l.stir()
 	}
 	l.follow()
+	for _, c := range l.carried {
+		if c.done != nil {
+			close(c.done)
+		}
+	}
+	l.carried = nil
 	return out
 }
 
@@ -158,10 +171,11 @@ func (l *Loop) carryOut(now time.Time) (out []syncer.Output) {
 	for _, id := range sought {
 		out = append(out, l.machine.Step(now, syncer.Seek{Block: id})...)
 	}
-	for _, call := range calls {
-		call(now)
+	for _, c := range calls {
+		c.run(now)
 		out = append(out, l.machine.Step(now, syncer.Resume{})...)
 	}
+	l.carried = append(l.carried, calls...)
 	return out
 }
 
@@ -247,17 +261,20 @@ func (l *Loop) sink(out syncer.Output) ([]syncer.Input, error) {
 }
 
 // post runs a function on the loop, some time later.
-func (l *Loop) post(f func(now time.Time)) {
+func (l *Loop) post(f func(now time.Time)) { l.put(call{run: f}) }
+
+func (l *Loop) put(c call) {
 	l.mu.Lock()
-	l.calls = append(l.calls, f)
+	l.calls = append(l.calls, c)
 	l.mu.Unlock()
 	l.poke()
 }
 
-// do runs a function on the loop and waits for it. After an error it may still run.
+// do runs a function on the loop and waits for it, and for what follows from it here: the mempool has moved with the chain, and
+// the layers know that their L1 has. After an error it may still run.
 func (l *Loop) do(ctx context.Context, f func(now time.Time)) error {
 	done := make(chan struct{})
-	l.post(func(now time.Time) { f(now); close(done) })
+	l.put(call{f, done})
 	select {
 	case <-done:
 		return nil

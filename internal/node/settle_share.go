@@ -16,12 +16,13 @@ import (
 const mostSightings = 4096
 
 // gauge measures which share of the L1's work mines a layer, from the blocks of both best
-// chains. It remembers what it has read of the layer.
+// chains. It remembers what it has read of the layer, until a proof there gives way to one that seals.
 type gauge struct {
 	layer, l1 *chain.Chain
 
-	mu   sync.Mutex
-	read []risk.Sighting // consecutive blocks of the layer, the newest last
+	mu      sync.Mutex
+	read    []risk.Sighting // consecutive blocks of the layer, the newest last
+	reseals int             // of the layer when they were read
 }
 
 // measure measures over the last risk.ShortWindow blocks of the L1, or as many as there are.
@@ -46,6 +47,9 @@ func (g *gauge) measure() (risk.Share, error) {
 
 // follow reads the layer's blocks up to its tip.
 func (g *gauge) follow() error {
+	if n := g.layer.Reseals(); n != g.reseals {
+		g.read, g.reseals = g.read[:0], n
+	}
 	for n := len(g.read); n > 0 && !g.layer.OnBest(g.read[n-1].Block); n-- {
 		g.read = g.read[:n-1]
 	}

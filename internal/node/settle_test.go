@@ -239,7 +239,9 @@ func TestSettle(t *testing.T) {
 		}
 		return true
 	}, m.l1)
+	burned := int64(0)
 	for _, o := range all {
+		burned += o.sat
 		if total, times := m.paid(o.script); times != 1 || total >= o.sat || total < o.sat-20_000 {
 			t.Errorf("burn of %d sat: paid %d in %d outputs", o.sat, total, times)
 		}
@@ -248,7 +250,7 @@ func TestSettle(t *testing.T) {
 		s := n.Settlement(pegged)
 		await(t, "the account", func() bool {
 			st := s.Status()
-			return st.Supply.Unpaid == 0 && st.Supply.Burned > 0 && st.Supply.Check() == nil && st.Last.Number > 0
+			return st.Supply.Unpaid == 0 && st.Supply.Burned == burned && st.Supply.Check() == nil && st.Last != nil && st.Last.Number > 0
 		}, n.loop("dev"))
 		list, err := s.Settled(t.Context())
 		check(t, err)

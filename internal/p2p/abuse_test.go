@@ -93,7 +93,7 @@ type crowd struct {
 }
 
 func (c *crowd) from(ip net.IP) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: 20 * time.Second}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: patience}
 	return d.Dial("tcp", c.door.Addr().String())
 }
 
@@ -204,7 +204,7 @@ func TestTenThousand(t *testing.T) {
 
 // greetedAs is meet for one who may be turned away.
 func greetedAs(t *testing.T, c net.Conn) (*client, bool) {
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if !introduced(c) {
 		_ = c.Close()
 		return nil, false

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/btcsuite/btcd/wire"
 	"github.com/holiman/uint256"
@@ -75,7 +74,7 @@ func followReal(t *testing.T, c msg.Codec, m *syncer.Machine, kept *store.Chain,
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	base := Config{Codec: c, Agent: "/test/", V2: encrypted > 0, Log: slog.New(slog.DiscardHandler)}
 	served, first := base, m.Tree().Tip().Hash
@@ -103,7 +102,7 @@ func followReal(t *testing.T, c msg.Codec, m *syncer.Machine, kept *store.Chain,
 	}
 	var last Report
 	err = Run(ctx, base, m, func(r Report) {
-		if s := m.Status(); s.Synced && s.Tip.Hash == run[len(run)-1].Header.ID() {
+		if s := m.Status(); s.Synced && s.Tip.Hash == run[len(run)-1].Header.ID() && ctx.Err() == nil {
 			last = r
 			stop()
 		}

@@ -50,7 +50,7 @@ func TestBloomReal(t *testing.T) {
 	var found []int32
 	inputs := make(chan syncer.Input, 1)
 	inputs <- syncer.Watch{Scripts: [][]byte{script}, From: 1}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var last syncer.Status
 	err := p2p.Run(ctx, p2p.Config{
@@ -63,6 +63,9 @@ func TestBloomReal(t *testing.T) {
 			return nil, nil
 		},
 	}, &hasty{Machine: machine}, func(p2p.Report) {
+		if ctx.Err() != nil {
+			return
+		}
 		if last = machine.Status(); last.Synced && last.Rung == syncer.Bloomed && last.BloomPeers == 2 {
 			cancel()
 		}

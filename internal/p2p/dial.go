@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
@@ -16,11 +18,11 @@ import (
 const (
 	firstBackOff = time.Second
 	mostBackOff  = time.Minute
-	dialTime     = 15 * time.Second
-	proxyTime    = time.Minute // a circuit to an onion service takes its time
-	// settled is how long a connection must have lasted for the next failure to count
-	// as the first again.
-	settled = time.Minute
+	// mostLocal is mostBackOff for an address on this machine: to dial it in vain costs nothing, and whoever starts his own node
+	// again expects to see it used.
+	mostLocal = 4 * time.Second
+	dialTime  = 15 * time.Second
+	proxyTime = time.Minute // a circuit to an onion service takes its time
 	// banTime is how long a peer that broke a rule is left alone, unless the cause says
 	// otherwise (see banTimeOf).
 	banTime = 24 * time.Hour
@@ -44,12 +46,15 @@ type dialer struct {
 }
 
 // keep connects again and again, waiting longer after each failure, until the context
-// ends; running is the loop's.
+// ends; running is the loop's. A connection that outlasted the wait that would come next was
+// no failure: who starts its node again and again is not left alone for longer and longer.
 func (d *dialer) keep(ctx, running context.Context) {
-	wait := firstBackOff
+	wait, most := firstBackOff, mostBackOff
+	if d.cfg.Proxy == "" && local(d.address) {
+		most = mostLocal
+	}
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := d.once(ctx, running)
+		lasted, err := d.once(ctx, running)
 		if errors.Is(err, errStopped) {
 			return
 		}
@@ -57,30 +62,39 @@ func (d *dialer) keep(ctx, running context.Context) {
 		switch {
 		case errors.As(err, &ban):
 			wait = ban.wait
-		case time.Since(began) > settled:
+		case lasted > wait:
 			wait = firstBackOff
 		}
 		d.cfg.Log.Debug("peer gone", "reason", err, "again in", wait)
 		if !sleep(ctx, wait+rand.N(wait/4)) {
 			return
 		}
-		wait = min(2*wait, mostBackOff)
+		wait = min(2*wait, most)
 	}
 }
 
-// once connects and stays until the connection ends, and returns why; errStopped if the loop
-// has ended.
-func (d *dialer) once(ctx, running context.Context) error {
+// local tells whether an address is on this machine.
+func local(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// once connects and stays until the connection ends, and returns how long it lasted after the handshake, and why it ended;
+// errStopped if the loop has ended.
+func (d *dialer) once(ctx, running context.Context) (lasted time.Duration, err error) {
 	k, err := d.connect(ctx, d.address, book.Addr{}, d.services)
 	if err == nil {
+		began := time.Now()
 		d.services, k.named = k.version.Services, true
 		err = k.serve(ctx)
+		lasted = time.Since(began)
 	}
 	err = fmt.Errorf("%s: %w", d.address, err)
 	if !deliver(running, d.events, event{kind: ended, link: k, err: err}) {
-		return errStopped
+		return 0, errStopped
 	}
-	return err
+	return lasted, err
 }
 
 // connect dials and shakes hands, encrypted if the chain's nodes do that as a rule or this

@@ -33,7 +33,7 @@ func TestProxy(t *testing.T) {
 	for range 4 {
 		select {
 		case <-came:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("went to %v alone", proxy.Visits())
 		}
 	}

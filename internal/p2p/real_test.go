@@ -34,7 +34,7 @@ func TestForeignGuests(t *testing.T) {
 					return nil
 				}})
 			node.Call(t, nil, "addnode", door.Addr().String(), "onetry")
-			late := time.After(time.Minute)
+			late := time.After(patience)
 			select {
 			case c := <-came:
 				if !c.Inbound || c.Services&wire.SFNodeNetwork == 0 || !strings.HasPrefix(c.Agent, "/") || c.Version < oldestVersion {

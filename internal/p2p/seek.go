@@ -19,6 +19,9 @@ import (
 const DefaultOutbound = 8
 
 const (
+	// settled is how long a connection that was sought must have lasted to be a good one: the next failure counts as the first
+	// again.
+	settled = time.Minute
 	// seedWait is how long known addresses are tried before seeds are asked.
 	seedWait = 11 * time.Second
 	seedTime = 30 * time.Second

@@ -95,7 +95,7 @@ func (s *Switchboard) Try(ctx context.Context, address string) error {
 		d := &dialer{host: l.host, address: address}
 		l.wait.Go(func() {
 			defer l.trying.Add(-1)
-			_ = d.once(ctx, ctx) // the loop reports how it ends
+			_, _ = d.once(ctx, ctx) // the loop reports how it ends
 		})
 		return nil
 	})

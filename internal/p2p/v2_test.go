@@ -28,22 +28,7 @@ import (
 // untilV2 is until for a chain whose nodes encrypt.
 func untilV2(t *testing.T, r *spv.Rules, done func(progress) bool, dial func(context.Context, string) (net.Conn, error), peer string) progress {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	var last progress
-	cfg := Config{Codec: codec, Agent: "/test/", Peers: []string{peer}, Log: slog.New(slog.DiscardHandler), V2: true, Dial: dial}
-	machine := syncer.New(spv.NewTree(r), [16]byte{})
-	if err := Run(ctx, cfg, machine, func(rep Report) {
-		if last = (progress{machine.Status(), rep}); done(last) {
-			cancel()
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if !done(last) {
-		t.Fatalf("ran out of time at %+v", last)
-	}
-	return last
+	return untilDone(t, Config{Codec: codec, Agent: "/test/", Peers: []string{peer}, Log: slog.New(slog.DiscardHandler), V2: true, Dial: dial}, r, done)
 }
 
 // door starts a loop that serves a chain of headers, and returns its address.
@@ -287,12 +272,14 @@ func TestForeignEncryption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	best := 0
 	m := &answerer{}
 	m.onConnection = func(syncer.Connected) []syncer.Output { return nil }
-	go node.Call(t, nil, "addnode", l.Addr().String(), "onetry")
+	asked := make(chan struct{})
+	go func() { defer close(asked); node.Call(t, nil, "addnode", l.Addr().String(), "onetry") }()
+	defer func() { <-asked }()
 	cfg := Config{Codec: codec, Agent: "/test/", V2: true, Listen: l, Services: wire.SFNodeNetwork | wire.SFNodeWitness,
 		Log: slog.New(slog.DiscardHandler)}
 	if err := Run(ctx, cfg, m, func(r Report) {

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,18 +26,21 @@ import (
 const (
 	rpcUser     = "test"
 	rpcPassword = "test"
-	startTime   = 60 * time.Second
+	startTime   = 3 * time.Minute
+	startTries  = 5
 )
 
 // Node is a running full node. It is stopped when its test ends.
 type Node struct {
-	P2P  string // host:port of its peer-to-peer port
-	rpc  string
-	cmd  *exec.Cmd
-	args []string
-	dir  string
-	log  bytes.Buffer
-	paid byte
+	P2P   string // host:port of its peer-to-peer port
+	rpc   string
+	args  func(n *Node) []string
+	cmd   *exec.Cmd     // nil if it does not run
+	ended chan struct{} // closed when cmd has, with err
+	err   error
+	dir   string
+	log   bytes.Buffer
+	paid  byte
 }
 
 // Btcd starts btcd on Bitcoin's regtest. It is built from the version that .ci/tools.mod
@@ -61,14 +66,12 @@ func btcd(t testing.TB, more ...string) *Node {
 	if out, err := build.CombinedOutput(); err != nil {
 		missing(t, "btcd cannot be built: %v\n%s", err, out)
 	}
-	n := &Node{P2P: freeAddress(t), rpc: freeAddress(t), dir: t.TempDir()}
-	n.args = []string{binary, "--regtest", "--notls", "--nodnsseed", "--txindex",
-		"--datadir=" + n.dir, "--logdir=" + n.dir, "--configfile=" + filepath.Join(n.dir, "none"),
-		"--listen=" + n.P2P, "--rpclisten=" + n.rpc, "--rpcuser=" + rpcUser, "--rpcpass=" + rpcPassword,
-		"--miningaddr=" + nobody("bcrt", 0)}
-	n.args = append(n.args, more...)
-	n.Start(t)
-	return n
+	return started(t, func(n *Node) []string {
+		return append([]string{binary, "--regtest", "--notls", "--nodnsseed", "--txindex",
+			"--datadir=" + n.dir, "--logdir=" + n.dir, "--configfile=" + filepath.Join(n.dir, "none"),
+			"--listen=" + n.P2P, "--rpclisten=" + n.rpc, "--rpcuser=" + rpcUser, "--rpcpass=" + rpcPassword,
+			"--miningaddr=" + nobody("bcrt", 0)}, more...)
+	})
 }
 
 // Litecoind starts Debian's litecoind on Litecoin's regtest, serving compact filters. Its
@@ -96,15 +99,29 @@ func litecoind(t testing.TB, more ...string) *Node {
 	if err != nil {
 		missing(t, "litecoind is not installed")
 	}
-	n := &Node{P2P: freeAddress(t), rpc: freeAddress(t), dir: t.TempDir()}
-	_, p2pPort, _ := net.SplitHostPort(n.P2P)
-	_, rpcPort, _ := net.SplitHostPort(n.rpc)
-	n.args = []string{binary, "-regtest", "-datadir=" + n.dir, "-bind=127.0.0.1", "-port=" + p2pPort, "-rpcport=" + rpcPort,
-		"-rpcuser=" + rpcUser, "-rpcpassword=" + rpcPassword, "-listen", "-dnsseed=0", "-listenonion=0", "-upnp=0",
-		"-blockfilterindex", "-peerblockfilters", "-fallbackfee=0.001"}
-	n.args = append(n.args, more...)
-	n.Start(t)
-	return n
+	return started(t, func(n *Node) []string {
+		_, p2pPort, _ := net.SplitHostPort(n.P2P)
+		_, rpcPort, _ := net.SplitHostPort(n.rpc)
+		return append([]string{binary, "-regtest", "-datadir=" + n.dir, "-bind=127.0.0.1", "-port=" + p2pPort, "-rpcport=" + rpcPort,
+			"-rpcuser=" + rpcUser, "-rpcpassword=" + rpcPassword, "-listen", "-dnsseed=0", "-listenonion=0", "-upnp=0",
+			"-blockfilterindex", "-peerblockfilters", "-fallbackfee=0.001"}, more...)
+	})
+}
+
+// started starts a new node. Somebody may take a port between its choice and its use: then others are chosen.
+func started(t testing.TB, args func(n *Node) []string) *Node {
+	t.Helper()
+	n := &Node{args: args, dir: t.TempDir()}
+	t.Cleanup(n.Kill)
+	var err error
+	for range startTries {
+		n.P2P, n.rpc = freeAddress(), freeAddress()
+		if err = n.start(); err == nil {
+			return n
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
 
 // missing ends a test for want of a node: as a failure where `make test` runs it, which
@@ -131,35 +148,59 @@ func nobody(hrp string, tag byte) string {
 	return address
 }
 
-// freeAddress picks a loopback port that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// Ports from lowPort on, so many of them, are below those that systems give to whoever asks for none: no connection that begins
+// takes one of them while a node is started again.
+const (
+	lowPort = 20_000
+	ports   = 12_000
+)
 
-// Start starts the node, again after Kill, and waits until it answers.
-func (n *Node) Start(t testing.TB) {
-	t.Helper()
-	n.cmd = exec.Command(n.args[0], n.args[1:]...)
-	n.cmd.Stdout, n.cmd.Stderr = &n.log, &n.log
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.Kill)
-	var err error
-	for end := time.Now().Add(startTime); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		var height int32
-		if height, err = n.height(); err == nil && height >= 0 {
-			return
+// freeAddress picks a loopback port that nobody listens on.
+func freeAddress() string {
+	for {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowPort+rand.IntN(ports)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
 		}
 	}
-	n.Kill()
-	t.Fatalf("%s does not answer: %v\n%s", n.args[0], err, n.log.String())
+}
+
+// Start starts the node again after Stop or Kill, and waits until it answers.
+func (n *Node) Start(t testing.TB) {
+	t.Helper()
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start starts the node and waits until it answers. After an error it does not run.
+func (n *Node) start() error {
+	args := n.args(n)
+	n.cmd, n.ended = exec.Command(args[0], args[1:]...), make(chan struct{})
+	n.cmd.Stdout, n.cmd.Stderr = &n.log, &n.log
+	if err := n.cmd.Start(); err != nil {
+		n.cmd = nil
+		return err
+	}
+	go func(cmd *exec.Cmd, ended chan struct{}) { n.err = cmd.Wait(); close(ended) }(n.cmd, n.ended)
+	late := time.After(startTime)
+	var err error
+	for {
+		select {
+		case <-n.ended:
+			n.cmd = nil
+			return fmt.Errorf("%s ended: %v\n%s", args[0], n.err, n.log.String())
+		case <-late:
+			n.Kill()
+			return fmt.Errorf("%s does not answer within %s: %v\n%s", args[0], startTime, err, n.log.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+		var height int32
+		if height, err = n.height(); err == nil && height >= 0 {
+			return nil
+		}
+	}
 }
 
 // Stop ends the node in order, so that it keeps its blocks.
@@ -168,17 +209,17 @@ func (n *Node) Stop(t testing.TB) {
 	if err := n.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.cmd.Wait(); err != nil {
-		t.Fatalf("%s: %v\n%s", n.args[0], err, n.log.String())
+	<-n.ended
+	if n.cmd = nil; n.err != nil {
+		t.Fatalf("%v\n%s", n.err, n.log.String())
 	}
-	n.cmd = nil
 }
 
 // Kill ends the node at once, as a crash would.
 func (n *Node) Kill() {
-	if n.cmd != nil && n.cmd.Process != nil {
+	if n.cmd != nil {
 		_ = n.cmd.Process.Kill()
-		_ = n.cmd.Wait()
+		<-n.ended
 		n.cmd = nil
 	}
 }
@@ -189,7 +230,7 @@ func (n *Node) height() (height int32, err error) { return height, n.try(&height
 func (n *Node) Generate(t testing.TB, blocks int) []string {
 	t.Helper()
 	var ids []string
-	if filepath.Base(n.args[0]) == "btcd" {
+	if filepath.Base(n.cmd.Path) == "btcd" {
 		n.Call(t, &ids, "generate", blocks)
 	} else {
 		n.paid++ // another payee, lest a block that was invalidated is made again

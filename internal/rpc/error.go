@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -47,11 +48,13 @@ const maxMessage = 4000
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
+	// Data is whatever a method adds, for programs (JSON-RPC 2.0, section 5.1); nil: nothing.
+	Data json.RawMessage `json:"data,omitempty"`
 }
 
 // Errorf returns an error with a code.
 func Errorf(code Code, format string, args ...any) *Error {
-	return &Error{code, fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 // Error returns "MESSAGE (CODE)".
@@ -61,10 +64,10 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code
 func asError(err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
-		e = &Error{Misc, err.Error()}
+		e = &Error{Code: Misc, Message: err.Error()}
 	}
 	if len(e.Message) > maxMessage {
-		return &Error{e.Code, e.Message[:maxMessage]}
+		return &Error{Code: e.Code, Message: e.Message[:maxMessage]}
 	}
 	return e
 }

@@ -263,11 +263,79 @@ func TestBloomHearsay(t *testing.T) {
 		s.net.Restart(s.machine())
 		s.run(t, 5*time.Minute)
 		s.want(t, w)
-		if s.net.Disk.Hearsay != 0 {
-			t.Fatalf("kill at %d: blocks from %d on still rest on hearsay", kill, s.net.Disk.Hearsay)
+		if from := s.net.Disk.Hearsay.From; from != 0 {
+			t.Fatalf("kill at %d: blocks from %d on still rest on hearsay", kill, from)
 		}
 	}
 	if hidden < 10 || hidden > 50 {
 		t.Fatalf("%d of 60 runs believed all that they were told, want some and not all", hidden)
+	}
+}
+
+// TestBloomAlone: a payment that the only Bloom peer hid comes out by another one that comes after a restart, whichever of the two
+// is there first and whenever the machine is killed.
+func TestBloomAlone(t *testing.T) {
+	w := newWorld(rules(), false).grow(300)
+	hide := simnet.Lie{Omit: w.paid()[3:9]}
+	hidden := 0
+	for kill := range 40 {
+		s := bloomed(w, uint64(kill), 1)
+		liar, honest := w.bloomNode(hide), w.bloomNode(simnet.Lie{})
+		s.net.Join(liar)
+		s.run(t, 59*time.Second)
+		s.net.Kill = 10 * (kill % 20) // in the midst of it, or when all is believed
+		s.run(t, 5*time.Minute)
+		if int(s.wallet.Cursor) == len(w.ledger) {
+			hidden++
+		}
+		s.net.Kill = 0
+		if kill%2 > 0 {
+			liar.Leave()
+		}
+		honest.Redial, liar.Redial = 5*time.Second, 5*time.Second
+		s.net.Join(honest)
+		s.net.Restart(s.machine())
+		s.net.Kill = 60 + kill*7%25 // while the second one makes up
+		s.run(t, 3*time.Minute)
+		s.net.Kill = 0
+		if kill%2 > 0 {
+			s.net.Join(liar)
+		}
+		s.net.Restart(s.machine())
+		s.run(t, 5*time.Minute)
+		s.want(t, w)
+		if s.banned(honest) {
+			t.Fatalf("kill at %d: the honest peer was banned: %v", kill, s.net.Dropped)
+		}
+		if alone := s.net.Disk.Hearsay.Alone; !s.banned(liar) && int(alone) <= len(w.ledger) {
+			t.Fatalf("kill at %d: blocks from %d on rest on one peer's word", kill, alone)
+		}
+	}
+	if hidden < 5 || hidden > 35 {
+		t.Fatalf("%d of 40 runs believed all that they were told, want some and not all", hidden)
+	}
+}
+
+// TestBloomPaired: what two peers have spoken about is not asked for again after a restart.
+func TestBloomPaired(t *testing.T) {
+	w := newWorld(rules(), false).grow(600)
+	s := bloomed(w, 1, 1)
+	nodes := []*simnet.Node{w.bloomNode(simnet.Lie{}), w.bloomNode(simnet.Lie{})}
+	for _, n := range nodes {
+		s.net.Join(n)
+	}
+	s.run(t, 5*time.Minute)
+	s.want(t, w)
+	if got := s.net.Disk.Hearsay; got.From != 1 || int(got.Alone) != len(w.ledger)+1 {
+		t.Fatalf("%+v after %d blocks", got, len(w.ledger))
+	}
+	before := nodes[0].Heard[wire.CmdGetData] + nodes[1].Heard[wire.CmdGetData]
+	s.net.Restart(s.machine())
+	s.run(t, 5*time.Minute)
+	if got := s.net.Machine.Status(); got.Rung != syncer.Bloomed || !got.Synced {
+		t.Fatalf("%+v", got)
+	}
+	if n := nodes[0].Heard[wire.CmdGetData] + nodes[1].Heard[wire.CmdGetData] - before; n > 2 {
+		t.Errorf("asked %d times for blocks again", n)
 	}
 }

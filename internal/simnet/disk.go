@@ -19,7 +19,7 @@ type Disk struct {
 	filters [][]byte
 	heads   []spv.Hash
 	doubts  map[int32]bool
-	Hearsay int32 // what the machine said last
+	Hearsay syncer.Hearsay // what the machine said last
 }
 
 // NewDisk returns a store that holds genesis only.

@@ -113,7 +113,7 @@ func newSetting(r *spv.Rules, seed uint64, scan syncer.Scan) *setting {
 func (s *setting) machine() *syncer.Machine {
 	scan := s.scan
 	scan.Filters, scan.Headers, scan.Doubts = s.net.Disk, s.net.Disk, s.net.Disk.Doubts()
-	scan.Hearsay = s.net.Disk.Hearsay
+	scan.Hearsay, scan.Alone = s.net.Disk.Hearsay.From, s.net.Disk.Hearsay.Alone
 	return syncer.NewWith(syncer.Config{Tree: s.net.Disk.Tree(s.rules), Salt: [16]byte{byte(s.seed)}, Scan: &scan})
 }
 

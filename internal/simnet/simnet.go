@@ -165,7 +165,7 @@ func (n *Net) carry(out syncer.Output) {
 	case syncer.Doubt:
 		n.Disk.doubts[out.Height] = true
 	case syncer.Hearsay:
-		n.Disk.Hearsay = out.From
+		n.Disk.Hearsay = out
 	case syncer.Found:
 		if in, more := n.Wallet.found(out); more {
 			n.step(in)

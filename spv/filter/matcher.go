@@ -14,7 +14,8 @@ const (
 )
 
 // MaxSize is the largest filter that MatchAny reads, in bytes. A block of 4,000,000 weight
-// units holds at most some 110,000 outputs, whose filter takes about 300,000 bytes.
+// units holds fewer than 90,000 different scripts, whose filter takes about 235,000 bytes;
+// the peer messages' library reads up to 262,144.
 const MaxSize = 4 << 20
 
 // Matcher tests filters for a set of scripts. It keeps the scripts in the form in which they

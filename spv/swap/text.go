@@ -6,6 +6,7 @@ import (
 	"github.com/btcsuite/btcd/btcutil/bech32"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // The texts are bech32m (BIP350), longer than an address: the signature inside makes up for
@@ -20,7 +21,7 @@ const (
 // an offer that DecodeOffer would refuse.
 func (o *Offer) Encode(sig [64]byte) (string, error) {
 	if err := o.check(); err != nil {
-		return "", fmt.Errorf("offer: %w", err)
+		return "", said.Errorf("offer: %w", err)
 	}
 	return encode(offerPrefix, o.bytes(), o.ID(), o.Signer, sig)
 }
@@ -30,14 +31,14 @@ func (o *Offer) Encode(sig [64]byte) (string, error) {
 func DecodeOffer(text string) (*Offer, error) {
 	b, sig, err := decode(offerPrefix, text, offerSize)
 	if err != nil {
-		return nil, fmt.Errorf("offer: %w", err)
+		return nil, said.Errorf("offer: %w", err)
 	}
 	o, err := readOffer(b)
 	if err != nil {
-		return nil, fmt.Errorf("offer: %w", err)
+		return nil, said.Errorf("offer: %w", err)
 	}
 	if id := o.ID(); !verifySchnorr(o.Signer, id[:], sig) {
-		return nil, fmt.Errorf("offer: signature is not of its signer %x", o.Signer)
+		return nil, said.Errorf("offer: signature is not of its signer %s", fmt.Sprintf("%x", o.Signer))
 	}
 	return &o, nil
 }
@@ -46,7 +47,7 @@ func DecodeOffer(text string) (*Offer, error) {
 // refuses an answer that DecodeAnswer would refuse.
 func (a *Answer) Encode(sig [64]byte) (string, error) {
 	if err := a.check(); err != nil {
-		return "", fmt.Errorf("answer: %w", err)
+		return "", said.Errorf("answer: %w", err)
 	}
 	return encode(answerPrefix, a.bytes(), a.ID(), a.Signer, sig)
 }
@@ -56,14 +57,14 @@ func (a *Answer) Encode(sig [64]byte) (string, error) {
 func DecodeAnswer(text string) (*Answer, error) {
 	b, sig, err := decode(answerPrefix, text, answerSize)
 	if err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
+		return nil, said.Errorf("answer: %w", err)
 	}
 	a, err := readAnswer(b)
 	if err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
+		return nil, said.Errorf("answer: %w", err)
 	}
 	if id := a.ID(); !verifySchnorr(a.Signer, id[:], sig) {
-		return nil, fmt.Errorf("answer: signature is not of its signer %x", a.Signer)
+		return nil, said.Errorf("answer: signature is not of its signer %s", fmt.Sprintf("%x", a.Signer))
 	}
 	return &a, nil
 }
@@ -86,20 +87,20 @@ func pack(prefix string, b []byte) (string, error) {
 // decode refuses by length before it looks at anything else.
 func decode(prefix, text string, size int) (b, sig []byte, err error) {
 	if want := len(prefix) + 1 + ((size+sigSize)*8+4)/5 + 6; len(text) != want {
-		return nil, nil, fmt.Errorf("%d characters, want %d", len(text), want)
+		return nil, nil, said.Errorf("%d characters, want %d", len(text), want)
 	}
 	hrp, groups, version, err := bech32.DecodeNoLimitWithVersion(text)
 	if err != nil {
 		return nil, nil, err
 	}
 	if hrp != prefix || version != bech32.VersionM {
-		return nil, nil, fmt.Errorf("prefix %q, want %q as bech32m", hrp, prefix)
+		return nil, nil, said.Errorf("prefix %q, want %q as bech32m", hrp, prefix)
 	}
 	if b, err = bech32.ConvertBits(groups, 5, 8, false); err != nil {
 		return nil, nil, err
 	}
 	if again, err := pack(prefix, b); err != nil || again != text || len(b) != size+sigSize {
-		return nil, nil, fmt.Errorf("not in its one form")
+		return nil, nil, said.Errorf("not in its one form")
 	}
 	return b[:size], b[size:], nil
 }

@@ -26,6 +26,9 @@ const (
 	// bloomRefusals is how many peers in a row may take a filter and answer nothing before
 	// whole blocks are taken instead.
 	bloomRefusals = 3
+	// aloneStep is after how many blocks that two peers have spoken about this is made durable
+	// before all are looked through.
+	aloneStep = 1000
 )
 
 // bloom has peers match blocks with a Bloom filter (BIP37), where the user allows it and
@@ -33,7 +36,8 @@ const (
 // a peer can neither make a payment up nor spoil one. It can leave one out. Two peers
 // are asked for each block, and who left out a payment that the other told of is found out
 // by the block; one that comes later is asked for all blocks about which only one has
-// spoken. A payment that all of them leave out is not seen before there are filters: those
+// spoken. After a restart nobody knows any more who that was: then two are asked for them
+// once more (Hearsay). A payment that all of them leave out is not seen before there are filters: those
 // are matched for the same blocks, before they take over, be it after a restart (Hearsay).
 //
 // Each peer goes through the blocks in order from the first that is not looked through
@@ -41,6 +45,7 @@ const (
 type bloom struct {
 	to      int32 // up to here it is known which blocks match
 	paired  int32 // up to here two peers have spoken
+	strange int32 // who has spoken about blocks up to here, before a restart, is not known
 	changes int   // of the scan, when the filters were made
 	told    []*confidant
 	hits    map[int32]bool // heights that ever matched
@@ -102,6 +107,9 @@ func (m *Machine) useBloom(use bool) {
 	switch {
 	case use && s.bloom == nil:
 		s.bloom = &bloom{to: s.done.Height, paired: s.done.Height, changes: s.changes, hits: map[int32]bool{}}
+		if s.Hearsay > 0 {
+			s.bloom.paired, s.bloom.strange = min(s.done.Height, s.Alone-1), s.done.Height
+		}
 	case use == s.blooming:
 		return
 	case use:
@@ -120,15 +128,26 @@ func (m *Machine) useBloom(use bool) {
 // alone, before any is, and that none is any more once filters were matched for all of them.
 func (m *Machine) hearsay() {
 	s := m.scan
-	switch next := s.done.Height + 1; {
-	case s.blooming && (s.Hearsay == 0 || next < s.Hearsay):
-		s.Hearsay = next
-	case !s.blooming && s.Hearsay > 0 && s.matched >= s.done.Height && s.matched >= s.Hearsay-1 && len(s.rescans) == 0:
-		s.Hearsay = 0
-	default:
+	from, next := s.Hearsay, s.done.Height+1
+	switch {
+	case s.blooming && (from == 0 || next < from):
+		from = next
+	case !s.blooming && from > 0 && s.matched >= s.done.Height && s.matched >= from-1 && len(s.rescans) == 0:
+		from = 0
+	}
+	alone := min(s.Alone, from)
+	if from > 0 && s.blooming {
+		alone = max(from, s.bloom.paired+1)
+	} else if from > 0 {
+		alone = max(from, s.Alone)
+	}
+	// That more is known of two may be told later: then they are asked once more.
+	level := s.done.Height >= m.tree.Tip().Height
+	if from == s.Hearsay && (alone == s.Alone || alone > s.Alone && alone < s.Alone+aloneStep && !level) {
 		return
 	}
-	m.emit(Hearsay{From: s.Hearsay})
+	s.Hearsay, s.Alone = from, alone
+	m.emit(Hearsay{From: from, Alone: alone})
 }
 
 // widen takes back what was matched before the scan had new scripts or coins.
@@ -189,6 +208,13 @@ func (m *Machine) askBloom() {
 			b.told = append(b.told, c)
 			m.load(c, len(b.told)-1)
 		}
+	}
+	if len(b.told) == bloomPeers && b.strange > 0 {
+		if b.paired < b.strange { // the first may be the one who has spoken before, or the second
+			b.told[0].retire(0)
+			m.load(b.told[0], 1)
+		}
+		b.strange = 0
 	}
 	for _, c := range b.told {
 		m.askMerkleBlocks(c)

@@ -2,11 +2,11 @@ package syncer
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 const (
@@ -51,23 +51,23 @@ func (c *clock) early(run []spv.Sealed, why error, now time.Time) {
 	}
 }
 
-// text says in words that our clock may be what holds us up, empty if nothing speaks for that.
-func (c *clock) text(now time.Time, maxFuture uint32) string {
+// text says that our clock may be what holds us up, nothing if nothing speaks for that.
+func (c *clock) text(now time.Time, maxFuture uint32) (none said.Sentence) {
 	if c.refused.IsZero() || now.Sub(c.refused) > earlyTime {
-		return ""
+		return none
 	}
-	text := fmt.Sprintf("this computer's clock: a peer's header lies %s ahead of it, at most %s is believed",
+	ahead := said.Of("this computer's clock: a peer's header lies %s ahead of it, at most %s is believed",
 		c.ahead.Round(time.Second), time.Duration(maxFuture)*time.Second)
 	if len(c.offsets) == 0 {
-		return text
+		return ahead
 	}
 	offsets := slices.Sorted(slices.Values(c.offsets))
 	median := offsets[len(offsets)/2].Round(time.Second)
 	switch {
 	case median > clockNear:
-		return text + fmt.Sprintf("; by the word of %d peers, which nothing confirms, it is %s slow", len(offsets), median)
+		return said.Of("%s; by the word of %d peers, which nothing confirms, it is %s slow", ahead, len(offsets), median)
 	case median < -clockNear:
-		return text + fmt.Sprintf("; by the word of %d peers, which nothing confirms, it is %s fast", len(offsets), -median)
+		return said.Of("%s; by the word of %d peers, which nothing confirms, it is %s fast", ahead, len(offsets), -median)
 	}
-	return text + fmt.Sprintf("; the clocks of %d peers agree with it, so that the header is to blame", len(offsets))
+	return said.Of("%s; the clocks of %d peers agree with it, so that the header is to blame", ahead, len(offsets))
 }

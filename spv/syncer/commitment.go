@@ -6,6 +6,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // settleEvery is how many blocks may be agreed upon by comparing peers only before the
@@ -16,8 +17,8 @@ const settleEvery = 16
 // below it, and so to all filters below (protocol.md 3.1). The block is taken whole.
 type commitment struct {
 	by    spv.Block
-	check bool   // of hashes that were agreed upon already
-	flaw  string // why it says nothing, in words
+	check bool          // of hashes that were agreed upon already
+	flaw  said.Sentence // why it says nothing, in words
 }
 
 // startCommitted begins a round up to a block whose filter header the block above it
@@ -88,7 +89,7 @@ func (m *Machine) stated() (spv.Hash, bool) {
 	}
 	c, err := spv.CoinbaseCommitment(&block.Txs[0])
 	if err != nil {
-		k.flaw = fmt.Sprintf("a better chain: block %s: %v", k.by, err)
+		k.flaw = said.Of("a better chain: block %s: %v", k.by, err)
 		return spv.Hash{}, false
 	}
 	return c.FilterHeader, true

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/wire"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 const (
@@ -103,14 +105,14 @@ func (m *Machine) dropLate() {
 	}
 }
 
-// awaited tells in words which answer has been waited for longest, empty if none for long.
-func (m *Machine) awaited() (words string) {
+// awaited tells which answer has been waited for longest, nothing if none for long.
+func (m *Machine) awaited() (words said.Sentence) {
 	longest := noticeTime
 	for _, p := range m.peers {
 		for _, d := range m.debts(p) {
 			if waits := m.now.Sub(later(d.sent, p.heard)); waits >= longest {
 				longest = waits
-				words = fmt.Sprintf("a peer's answer to %s, for %s", d.what, waits.Round(time.Second))
+				words = said.Of("a peer's answer to %s, for %s", d.what, waits.Round(time.Second))
 			}
 		}
 	}

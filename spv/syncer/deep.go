@@ -6,6 +6,7 @@ import (
 	"github.com/holiman/uint256"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Branches that leave the best chain deeper than the rules follow a reorganisation. The limit
@@ -60,13 +61,13 @@ func (m *Machine) replace(p *peer) bool {
 	return false
 }
 
-// parkedText says in words that peers follow a better branch that is too deep for us, empty if none does.
-func (m *Machine) parkedText() string {
+// parkedText says that peers follow a better branch that is too deep for us, nothing if none does.
+func (m *Machine) parkedText() (none said.Sentence) {
 	work := m.tree.Work()
 	if !m.parked.work.Gt(&work) {
-		return ""
+		return none
 	}
-	return fmt.Sprintf("you: a peer has shown a branch with more work than ours, which it leaves at or above block %d, %d below the tip, and at most %d "+
+	return said.Of("you: a peer has shown a branch with more work than ours, which it leaves at or above block %d, %d below the tip, and at most %d "+
 		"are undone unasked; to follow it, begin anew in an empty data folder", m.parked.fork.Height,
 		m.tree.Tip().Height-m.parked.fork.Height, m.tree.Rules().ReorgLimit)
 }

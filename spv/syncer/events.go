@@ -104,9 +104,10 @@ type (
 	// that is undone, and with CutFilters from below it; Scan.Doubts brings it back.
 	Doubt struct{ Height int32 }
 	// Hearsay makes durable from which height on blocks are taken as looked through by the
-	// word of Bloom peers alone, who may have hidden what they hold; 0: none any more. It
-	// comes before the first Scanned that rests on it; Scan.Hearsay brings it back.
-	Hearsay struct{ From int32 }
+	// word of Bloom peers alone, who may have hidden what they hold; 0: none any more. From
+	// Alone on there may have been the word of one peer only. It comes before the first
+	// Scanned that rests on it; Scan.Hearsay and Scan.Alone bring it back.
+	Hearsay struct{ From, Alone int32 }
 	// Found brings a block of the best chain, whose body is verified, with those of its
 	// transactions, in block order, that pay to a watched script, spend a watched coin
 	// or are being broadcast. Found blocks come in height order, one a Step; a block comes again

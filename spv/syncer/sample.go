@@ -8,6 +8,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/msg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/sample"
 )
 
@@ -209,11 +210,12 @@ func (s *Sampler) Status() Status {
 	status.Headers = Part{Done: tip.Height, Total: max(tip.Height, status.Claimed)}
 	switch {
 	case len(s.tellers) == 0:
-		status.Stage, status.Waiting = Connecting, "a peer"
+		status.Stage = Connecting
+		status.WaitFor(said.Of("a peer"))
 	case !s.cfg.Ready():
-		status.Waiting = "its L1 to be synced"
+		status.WaitFor(said.Of("its L1 to be synced"))
 	case !serving:
-		status.Waiting = "a peer that serves sampled proofs"
+		status.WaitFor(said.Of("a peer that serves sampled proofs"))
 	}
 	return status
 }

@@ -1,10 +1,10 @@
 package syncer
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Stage is what a machine is busy with.
@@ -34,30 +34,36 @@ const (
 )
 
 // String returns the rung in words.
-func (r Rung) String() string {
+func (r Rung) String() string { return r.Says().String() }
+
+// Says returns the rung as a sentence.
+func (r Rung) Says() said.Sentence {
 	switch r {
 	case Committed:
-		return "filters that the chain commits to"
+		return said.Of("filters that the chain commits to")
 	case Compared:
-		return "filters compared across peers"
+		return said.Of("filters compared across peers")
 	case Bloomed:
-		return "bloom filters, by which a peer learns your addresses"
+		return said.Of("bloom filters, by which a peer learns your addresses")
 	case Whole:
-		return "whole blocks"
+		return said.Of("whole blocks")
 	}
-	return "headers only"
+	return said.Of("headers only")
 }
 
-// Source says in words what blocks are looked through with. Filters of a single peer are
+// Source is SourceSaid in English.
+func (s *Status) Source() string { return s.SourceSaid().String() }
+
+// SourceSaid says what blocks are looked through with. Filters of a single peer are
 // compared with nothing, and it says so.
-func (s *Status) Source() string {
+func (s *Status) SourceSaid() said.Sentence {
 	if s.Rung == Compared && s.FilterPeers < 2 {
-		return "filters of one peer, with none to compare"
+		return said.Of("filters of one peer, with none to compare")
 	}
 	if s.Rung == Bloomed && s.BloomPeers < 2 {
-		return s.Rung.String() + ", of one peer, with none to compare"
+		return said.Of("%s, of one peer, with none to compare", s.Rung.Says())
 	}
-	return s.Rung.String()
+	return s.Rung.Says()
 }
 
 // Part is how much of one stage is done, in blocks.
@@ -71,8 +77,9 @@ type Status struct {
 	Shown   int32  // Presync: height that the peer's first or second pass has reached
 	Claimed int32  // highest block by any peer's word; not verified
 	Peers   int
-	Synced  bool   // all that any peer has told is done, and there is at least one
-	Waiting string // what it waits for, in words; empty if nothing, or not for long
+	Synced  bool          // all that any peer has told is done, and there is at least one
+	Waiting string        // what it waits for, in words; empty if nothing, or not for long
+	Said    said.Sentence // Waiting, for a face that speaks another language
 
 	Rung          Rung
 	FilterPeers   int
@@ -110,6 +117,9 @@ func (s *Status) Share() float64 {
 	return min(sum/all, 0.999)
 }
 
+// WaitFor sets what is waited for.
+func (s *Status) WaitFor(what said.Sentence) { s.Waiting, s.Said = what.String(), what }
+
 // Status tells how far the machine is.
 func (m *Machine) Status() Status {
 	tip := m.tree.Tip()
@@ -137,18 +147,20 @@ func (m *Machine) Status() Status {
 	}
 	switch {
 	case len(m.peers) == 0:
-		s.Stage, s.Waiting = Connecting, "a peer"
+		s.Stage = Connecting
+		s.WaitFor(said.Of("a peer"))
 	case pending:
-		s.Waiting = "the parent chain's headers"
+		s.WaitFor(said.Of("the parent chain's headers"))
 	case s.Waiting == "" && s.Stage != Following:
-		s.Waiting = m.awaited()
+		s.WaitFor(m.awaited())
 	}
 	s.Synced = s.Stage == Following
-	if early := m.clock.text(m.now, m.tree.Rules().MaxFuture); early != "" && !s.Synced {
-		s.Waiting = early
+	if early := m.clock.text(m.now, m.tree.Rules().MaxFuture); early.Form != "" && !s.Synced {
+		s.WaitFor(early)
 	}
-	if parked := m.parkedText(); parked != "" {
-		s.Synced, s.Waiting = false, parked
+	if parked := m.parkedText(); parked.Form != "" {
+		s.Synced = false
+		s.WaitFor(parked)
 	}
 	return s
 }
@@ -183,7 +195,7 @@ func (m *Machine) scanStatus(s *Status) {
 	case s.Scanned.Done < s.Scanned.Total || len(m.scan.rescans) > 0 || m.scan.offered > 0 || m.scan.unmatched():
 		s.Stage = Blocks
 	}
-	s.Waiting = m.waitsFor(s)
+	s.WaitFor(m.waitsFor(s))
 }
 
 // unmatched tells that blocks were looked through whose filters are there and have yet to be matched.
@@ -191,19 +203,19 @@ func (s *scan) unmatched() bool {
 	return !s.whole && !s.blooming && s.matched < s.done.Height
 }
 
-// waitsFor tells in words why the wallet's part does not go on, empty if it does.
-func (m *Machine) waitsFor(s *Status) string {
-	if k := m.claims.commit; k != nil && k.flaw != "" {
+// waitsFor tells why the wallet's part does not go on, nothing if it does.
+func (m *Machine) waitsFor(s *Status) (none said.Sentence) {
+	if k := m.claims.commit; k != nil && k.flaw.Form != "" {
 		return k.flaw
 	}
 	switch s.Stage {
 	case FilterHeaders, Filters:
 		if s.FilterPeers == 0 {
-			return "a peer that serves compact filters"
+			return said.Of("a peer that serves compact filters")
 		}
 	case Blocks:
 		if m.scan.blooming && len(m.scan.bloom.told) == 0 {
-			return "a peer that takes bloom filters"
+			return said.Of("a peer that takes bloom filters")
 		}
 		var first *fetch
 		for _, f := range m.fetches {
@@ -212,10 +224,10 @@ func (m *Machine) waitsFor(s *Status) string {
 			}
 		}
 		if first != nil && first.peer == 0 {
-			return fmt.Sprintf("a peer that has block %s", first.ref)
+			return said.Of("a peer that has block %s", first.ref)
 		}
 	}
-	return ""
+	return none
 }
 
 // fees returns the least and the median of the fee rates below which peers do not relay.

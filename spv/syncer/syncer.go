@@ -55,7 +55,8 @@ type Scan struct {
 	Filters FilterStore // what is there already; required
 	Headers HeaderStore // for heights below the tree's window; required
 	Doubts  []int32     // what Doubt has made durable
-	Hearsay int32       // what Hearsay has made durable
+	Hearsay int32       // what Hearsay has made durable: its From
+	Alone   int32       // and its Alone
 	Relay   bool        // look at unconfirmed transactions, too
 	// Bloom allows Bloom filters (BIP37) on the ladder, below compact filters and above
 	// whole blocks: the user has agreed that peers learn the wallet's addresses.

@@ -222,6 +222,9 @@ func (x *Texts) From(coins int) string {
 	return x.t("From the {{.N}} coins that you chose.", words{"N": number(coins)})
 }
 
+// Warning is what a warning says in full.
+func (x *Texts) Warning(w *app.Warning) string { return x.say(w.Said, w.Text) }
+
 // concerns are those that a warning can be about.
 var concerns = []string{"high share", "high rate", "anyone can spend", "reuse", "shaky"}
 

@@ -2,6 +2,7 @@ package present
 
 import (
 	"github.com/layeredpow/lamina/internal/app"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Problem is an error in words.
@@ -10,10 +11,29 @@ type Problem struct {
 	Next string // what it means for the money, and what can be done
 }
 
-// Problem says what an error of the Backend means and what to do. The error's own text is
-// kept: it names the object.
+// Problem says what an error of the Backend means and what to do. It is what the error says, which names the object; else
+// what its code stands for; else the error's own text.
 func (x *Texts) Problem(err error) Problem {
-	return Problem{What: err.Error(), Next: x.next(app.CodeOf(err))}
+	code := app.CodeOf(err)
+	if s, ok := said.By(err); ok {
+		return Problem{What: x.Say(s), Next: x.next(code)}
+	}
+	return Problem{What: x.what(code, err), Next: x.next(code)}
+}
+
+// what says what happened by an error's code, where that says it all.
+func (x *Texts) what(c app.Code, err error) string {
+	switch c {
+	case app.CodeLocked:
+		return x.t("The wallet is locked.")
+	case app.CodePassword:
+		return x.t("The password is wrong.")
+	case app.CodeWords:
+		return x.t("The recovery words are not right.")
+	case app.CodeInUse:
+		return x.t("The data folder is in use.")
+	}
+	return x.quoted(err.Error())
 }
 
 // next says what to do about an error with a code.

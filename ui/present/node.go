@@ -63,7 +63,7 @@ func (x *Texts) NodeState(n *Node) string {
 		}
 		return x.t("The node is running.")
 	case NodeFailed:
-		return x.t("The node has stopped: {{.Why}}", words{"Why": cut(n.Why, maxWhy)})
+		return x.t("The node has stopped: {{.Why}}", words{"Why": x.quoted(n.Why)})
 	}
 	return x.t("The node is not running.")
 }
@@ -105,7 +105,7 @@ func (x *Texts) NodeMining(n *Node, title func(string) string) []Row {
 
 func (x *Texts) mined(c *NodeChain) string {
 	if c.Waiting != "" {
-		return x.t("Not mined: {{.Why}}", words{"Why": cut(c.Waiting, maxWhy)})
+		return x.t("Not mined: {{.Why}}", words{"Why": x.quoted(c.Waiting)})
 	}
 	if !c.Mined {
 		return x.t("Not mined here.")

@@ -119,7 +119,7 @@ func (x *Texts) Payment(t *app.Transaction) []Row {
 		s.Rows = append(s.Rows, Row{Label: x.t("Replaced by"), Value: t.ReplacedBy.String(), Mono: true})
 	}
 	if t.NoBump != "" {
-		s.add(x.t("Cannot be replaced"), cut(t.NoBump, maxWhy))
+		s.add(x.t("Cannot be replaced"), x.say(t.NoBumpSaid, t.NoBump))
 	}
 	s.add(x.t("How sure"), x.Trust(&t.Trust))
 	return s.Rows

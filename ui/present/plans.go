@@ -78,7 +78,7 @@ func (x *Texts) PlanState(s *app.PlanState) string {
 func (x *Texts) PlanWarnings(s *app.PlanState) string {
 	var lines []string
 	for i := range s.Warnings {
-		lines = append(lines, x.t("Before it goes on: {{.Why}}", words{"Why": cut(s.Warnings[i].Text, maxWhy)}))
+		lines = append(lines, x.t("Before it goes on: {{.Why}}", words{"Why": x.say(s.Warnings[i].Said, s.Warnings[i].Text)}))
 	}
 	return strings.Join(lines, "\n")
 }

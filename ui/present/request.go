@@ -205,7 +205,7 @@ func quote(s string) string {
 
 // Failed explains why an input was not judged at all.
 func (x *Texts) Failed(err error) string {
-	return x.t("{{.Error}}. Nothing was verified: see whether the kind and the chain fit the input, and whether it is complete.", words{"Error": err.Error()})
+	return x.t("{{.Error}}. Nothing was verified: see whether the kind and the chain fit the input, and whether it is complete.", words{"Error": x.quoted(err.Error())})
 }
 
 // Input describes an input that is too long to be shown.

@@ -78,9 +78,11 @@ func (x *Texts) Words(c *app.WordsCheck) string {
 	case c.Count == 0:
 		return x.t("Type or paste the words with spaces between them.")
 	case c.Index >= 0:
-		return x.t("Word {{.N}} is in no list: {{.Problem}}", words{"N": c.Index + 1, "Problem": c.Problem})
+		return x.t("Word {{.N}} is in no list of words.", words{"N": c.Index + 1})
+	case c.Count > 24 || c.Count < 12 || c.Count%3 != 0:
+		return x.t("{{.N}} words so far: there are to be 12, 15, 18, 21 or 24.", words{"N": c.Count})
 	}
-	return x.t("{{.N}} words so far: {{.Problem}}", words{"N": c.Count, "Problem": c.Problem})
+	return x.t("{{.N}} words, and their checksum does not fit: a word is wrong, or the order is.", words{"N": c.Count})
 }
 
 // Numbered writes recovery words with their numbers, two in a line.
@@ -131,7 +133,7 @@ func (x *Texts) Backup(c *app.BackupCheck) (good bool, text string) {
 		text = x.t("These are not the words of this wallet. Do not rely on that paper.")
 	}
 	if c.File != "" {
-		return false, text + " " + x.t("The copy of the key file: {{.Problem}}.", words{"Problem": c.File})
+		return false, text + " " + x.t("The copy of the key file: {{.Problem}}.", words{"Problem": x.quoted(c.File)})
 	}
 	return c.Words, text + " " + x.t("The copy of the key file is whole.")
 }
@@ -148,10 +150,13 @@ func (x *Texts) Labels(i *app.Imported) string {
 	return text
 }
 
+// Trouble says why a wallet cannot be used.
+func (x *Texts) Trouble(w *app.Wallet) string { return x.say(w.TroubleSaid, w.Trouble) }
+
 // Wallet says in some sentences what a wallet is.
 func (x *Texts) Wallet(w *app.Wallet) string {
 	if w.Trouble != "" {
-		return w.Name + ": " + w.Trouble
+		return w.Name + ": " + x.Trouble(w)
 	}
 	parts := []string{w.Name + "."}
 	switch {

@@ -84,7 +84,7 @@ func (x *Texts) Safety(r *app.PaymentRisk) []Row {
 		s.add(x.t("L1 blocks on its anchor"), x.recommended(r.AnchorDepth, r.L1Waits))
 	}
 	if r.Risk == nil {
-		s.add(x.t("Risk that it is undone"), x.t("not known: {{.Why}}", words{"Why": r.Unknown}))
+		s.add(x.t("Risk that it is undone"), x.t("not known: {{.Why}}", words{"Why": x.say(r.UnknownSaid, r.Unknown)}))
 		return s.Rows
 	}
 	s.add(x.t("Risk that it is undone"), x.chance(*r.Risk))
@@ -136,11 +136,11 @@ func (x *Texts) chance(p float64) string {
 	return x.t("1 in {{.N}}", words{"N": group(strconv.FormatFloat(math.Floor(n/round)*round, 'f', 0, 64))})
 }
 
-// Legs are the reasons to believe a payment. What was checked is English in every language.
+// Legs are the reasons to believe a payment.
 func (x *Texts) Legs(e *app.Evidence) []Check {
 	var out []Check
 	for _, l := range e.Legs {
-		c := Check{Name: l.Name, Rule: l.Text}
+		c := Check{Name: l.Name, Rule: x.say(l.Said, l.Text)}
 		switch l.State {
 		case app.LegChecked:
 			c.Outcome, c.Word = spv.Passed, x.t("checked")

@@ -34,10 +34,10 @@ func (x *Texts) Deposit(d *app.Deposit, l1, layer app.Unit, title Titles) Journe
 	}
 	x.depositPhase(&j, d, title)
 	if d.Why != "" && d.Phase != "unclaimable" && !j.Over {
-		j.Next = x.t("It needs you: {{.Why}}", words{"Why": cut(d.Why, maxWhy)})
+		j.Next = x.t("It needs you: {{.Why}}", words{"Why": x.say(d.WhySaid, d.Why)})
 	}
 	if d.Trouble != "" {
-		j.Next = strings.TrimSpace(j.Next + "\n" + x.t("Last trouble: {{.Why}}", words{"Why": cut(d.Trouble, maxWhy)}))
+		j.Next = strings.TrimSpace(j.Next + "\n" + x.t("Last trouble: {{.Why}}", words{"Why": x.say(d.TroubleSaid, d.Trouble)}))
 	}
 	var s Section
 	s.hex(x.t("Paid to"), d.Address)
@@ -72,7 +72,7 @@ func (x *Texts) depositPhase(j *Journey, d *app.Deposit, title Titles) {
 	case "claimed":
 		j.At, j.Over, j.State = 3, true, x.t("The money is on {{.Layer}}.", layer)
 	case "unclaimable":
-		j.At, j.Failed, j.State = 1, true, x.t("It cannot be claimed: {{.Why}}", words{"Why": cut(d.Why, maxWhy)})
+		j.At, j.Failed, j.State = 1, true, x.t("It cannot be claimed: {{.Why}}", words{"Why": x.say(d.WhySaid, d.Why)})
 		j.Next = x.t("Keep the ticket: it names all that a claim wants.")
 	case "waiting":
 		j.At, j.State = 1, x.t("The settlers are to take it; {{.Depth}} of {{.Needed}} blocks until it can be taken back.",
@@ -113,7 +113,7 @@ func (x *Texts) Withdrawal(w *app.Withdrawal, l1 app.Unit, title Titles) Journey
 		j.At, j.State = 1, x.t("Released: the settlers' next batch is to pay it.")
 		if w.Overdue > 0 {
 			j.State = x.t("Overdue. Batches that were due and did not pay it: {{.Count}}. The settlers may have stopped, or the payout costs more than it may.",
-				words{"Count": number(w.Overdue)})
+				words{"Count": x.overdue(w.Overdue)})
 		}
 	case "batched":
 		j.At, j.State = 2, x.t("Its batch is signed, in no block of {{.Chain}} yet.", chain)
@@ -146,6 +146,19 @@ func (x *Texts) Withdrawal(w *app.Withdrawal, l1 app.Unit, title Titles) Journey
 	}
 	j.Rows = s.Rows
 	return j
+}
+
+// overdue writes how many batches did not pay, of which the facade counts no more than a hundred.
+func (x *Texts) overdue(batches int32) string {
+	if batches >= app.MostOverdue {
+		return x.t("{{.N}} or more", words{"N": number(batches)})
+	}
+	return number(batches)
+}
+
+// Closed says why a layer takes no deposits.
+func (x *Texts) Closed(p *app.Peg) string {
+	return x.t("Closed: {{.Why}}", words{"Why": x.say(p.ClosedSaid, p.Closed)})
 }
 
 // Swap tells how far a swap is. Unit returns the unit of a chain.
@@ -182,13 +195,16 @@ func (x *Texts) Swap(s *app.Swap, unit func(string) app.Unit, title Titles) Jour
 		j.Next = x.swapMove(s)
 	}
 	if s.Trouble != "" {
-		j.Next = x.t("Last trouble: {{.Why}}", words{"Why": cut(s.Trouble, maxWhy)})
+		j.Next = x.t("Last trouble: {{.Why}}", words{"Why": x.say(s.TroubleSaid, s.Trouble)})
 	}
 	var rows Section
 	rows.add(x.t("You give"), x.Amount(s.Give.Amount, unit(s.Give.Chain)))
 	rows.add(x.t("You get"), x.Amount(s.Get.Amount, unit(s.Get.Chain)))
 	rows.add(x.t("First side ends at block"), number(s.T1))
 	rows.add(x.t("Second side ends at block"), number(s.T2))
+	if s.Why != "" {
+		rows.add(x.t("Because"), x.say(s.WhySaid, s.Why))
+	}
 	if s.Hash != nil {
 		rows.hex(x.t("Hash of the secret"), *s.Hash)
 	}

@@ -105,7 +105,7 @@ func (x *Texts) Sync(s *app.ChainState) Section {
 	}
 	out.add(x.t("Money is known up to"), x.upTo(&s.Trust))
 	if s.Trust.FilterSource != "" {
-		out.add(x.t("Looked through by"), s.Trust.FilterSource)
+		out.add(x.t("Looked through by"), x.say(s.Trust.FilterSaid, s.Trust.FilterSource))
 	}
 	if t := &s.Trust; t.Sampled > 0 {
 		out.add(x.t("History checked by sample"), x.t("up to block {{.N}}; that one with less than half of its work passes: {{.Chance}}",
@@ -124,10 +124,10 @@ func (x *Texts) Sync(s *app.ChainState) Section {
 		out.add(x.t("Highest block by a peer's word"), number(s.Claimed))
 	}
 	if s.Waiting != "" {
-		out.add(x.t("Waiting for"), s.Waiting)
+		out.add(x.t("Waiting for"), x.say(s.WaitingSaid, s.Waiting))
 	}
 	if s.Trouble != "" {
-		out.add(x.t("Last trouble with a peer"), s.Trouble)
+		out.add(x.t("Last trouble with a peer"), x.quoted(s.Trouble))
 	}
 	return out
 }

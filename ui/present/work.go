@@ -42,7 +42,7 @@ func (x *Texts) Work(s *app.ChainSecurity, chain, l1 string) Work {
 		w.Sentence = x.t("{{.Chain}} carries its own work and borrows none.", words{"Chain": chain})
 	case s.Unknown != "" || s.Honest == nil:
 		w.Sentence = x.t("How much of {{.L1}}'s work protects {{.Chain}} is not known yet: {{.Why}}.",
-			words{"L1": l1, "Chain": chain, "Why": cut(s.Unknown, maxWhy)})
+			words{"L1": l1, "Chain": chain, "Why": x.say(s.UnknownSaid, s.Unknown)})
 	default:
 		w.Sentence = x.t("At least {{.Share}} of {{.L1}}'s work protects {{.Chain}}.",
 			words{"Share": Percent(*s.Honest), "L1": l1, "Chain": chain})

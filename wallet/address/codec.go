@@ -11,6 +11,7 @@ import (
 	"github.com/btcsuite/btcd/txscript"
 
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // maxText is the length of the longest text that is looked at, in bytes. The longest
@@ -58,7 +59,7 @@ func encodeWitness(hrp string, script []byte) (string, error) {
 // address is of. Witness versions without rules decode too: see KindOf and Future.
 func Decode(p *chains.Params, text string, known ...*chains.Params) ([]byte, error) {
 	if len(text) > maxText {
-		return nil, fmt.Errorf("address of %d characters: want at most 90", len(text))
+		return nil, said.Errorf("address of %d characters: want at most 90", len(text))
 	}
 	script, err := decode(p, text)
 	if err == nil {
@@ -69,24 +70,32 @@ func Decode(p *chains.Params, text string, known ...*chains.Params) ([]byte, err
 			continue
 		}
 		if _, e := decode(q, text); e == nil {
-			return nil, fmt.Errorf("address %q: is of %s, want one of %s", text, q.Name, p.Name)
+			return nil, said.Errorf("address %q: is of %s, want one of %s", text, q.Name, p.Name)
 		}
 	}
 	switch err {
 	case errBase58Sum:
-		return nil, fmt.Errorf("address %q: %w%s", text, err, suspectBase58(text))
+		return nil, misread(text, suspectBase58(text))
 	case errBech32Sum:
-		return nil, fmt.Errorf("address %q: %w%s", text, err, suspectBech32(text))
+		return nil, misread(text, suspectBech32(text))
 	}
-	return nil, fmt.Errorf("address %q: %w", text, err)
+	return nil, said.Errorf("address %q: %w", text, err)
+}
+
+// misread is about a wrong checksum; at is the place of the character that may be mistyped, 0: it cannot be told.
+func misread(text string, at int) error {
+	if at == 0 {
+		return said.Errorf("address %q: checksum is wrong", text)
+	}
+	return said.Errorf("address %q: checksum is wrong; character %d may be mistyped", text, at)
 }
 
 func decode(p *chains.Params, text string) ([]byte, error) {
 	if text == "" {
-		return nil, fmt.Errorf("empty, want an address of %s", p.Name)
+		return nil, said.Errorf("empty, want an address of %s", p.Name)
 	}
 	if i := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
-		return nil, fmt.Errorf("character %d is not a letter or digit", i+1)
+		return nil, said.Errorf("character %d is not a letter or digit", i+1)
 	}
 	lower := strings.ToLower(text)
 	if hrp := p.Address.HRP; hrp != "" && strings.HasPrefix(lower, hrp+"1") {
@@ -98,9 +107,9 @@ func decode(p *chains.Params, text string) ([]byte, error) {
 	}
 	if hrp, _, _, e := bech32.DecodeGeneric(text); e == nil {
 		if p.Address.HRP == "" {
-			return nil, fmt.Errorf("begins with %q: %s has no segregated witness", hrp+"1", p.Name)
+			return nil, said.Errorf("begins with %q: %s has no segregated witness", hrp+"1", p.Name)
 		}
-		return nil, fmt.Errorf("begins with %q, those of %s with %q", hrp+"1", p.Name, p.Address.HRP+"1")
+		return nil, said.Errorf("begins with %q, those of %s with %q", hrp+"1", p.Name, p.Address.HRP+"1")
 	}
 	return nil, err
 }
@@ -111,10 +120,10 @@ func decodeBase58(p *chains.Params, text string) ([]byte, error) {
 		return nil, errBase58Sum
 	}
 	if err != nil {
-		return nil, fmt.Errorf("not an address of %s", p.Name)
+		return nil, said.Errorf("not an address of %s", p.Name)
 	}
 	if len(payload) != 20 {
-		return nil, fmt.Errorf("holds %d bytes, want a hash of 20", len(payload))
+		return nil, said.Errorf("holds %d bytes, want a hash of 20", len(payload))
 	}
 	switch {
 	case version == p.Address.P2PKH:
@@ -123,13 +132,13 @@ func decodeBase58(p *chains.Params, text string) ([]byte, error) {
 	case slices.Contains(p.Address.P2SH, version):
 		return slices.Concat([]byte{txscript.OP_HASH160, 20}, payload, []byte{txscript.OP_EQUAL}), nil
 	}
-	return nil, fmt.Errorf("version %d, those of %s have %d or one of %d",
-		version, p.Name, p.Address.P2PKH, p.Address.P2SH)
+	return nil, said.Errorf("version %d, those of %s have %d or one of %s",
+		version, p.Name, p.Address.P2PKH, fmt.Sprint(p.Address.P2SH))
 }
 
 func decodeWitness(p *chains.Params, text string) ([]byte, error) {
 	if text != strings.ToLower(text) && text != strings.ToUpper(text) {
-		return nil, errors.New("mixes upper and lower case")
+		return nil, said.Errorf("mixes upper and lower case")
 	}
 	_, groups, form, err := bech32.DecodeGeneric(text)
 	var wrong bech32.ErrInvalidChecksum
@@ -140,7 +149,7 @@ func decodeWitness(p *chains.Params, text string) ([]byte, error) {
 		return nil, err
 	}
 	if len(groups) == 0 || groups[0] > 16 {
-		return nil, errors.New("no witness version from 0 to 16")
+		return nil, said.Errorf("no witness version from 0 to 16")
 	}
 	program, err := bech32.ConvertBits(groups[1:], 5, 8, false)
 	if err != nil {
@@ -148,13 +157,13 @@ func decodeWitness(p *chains.Params, text string) ([]byte, error) {
 	}
 	version := groups[0]
 	if (version == 0) != (form == bech32.Version0) {
-		return nil, fmt.Errorf("witness version %d with the checksum of another version (BIP350)", version)
+		return nil, said.Errorf("witness version %d with the checksum of another version (BIP350)", version)
 	}
 	if len(program) < 2 || len(program) > 40 {
-		return nil, fmt.Errorf("witness program of %d bytes, want 2 to 40", len(program))
+		return nil, said.Errorf("witness program of %d bytes, want 2 to 40", len(program))
 	}
 	if version == 0 && len(program) != 20 && len(program) != 32 {
-		return nil, fmt.Errorf("witness program of %d bytes, want 20 or 32 in version 0", len(program))
+		return nil, said.Errorf("witness program of %d bytes, want 20 or 32 in version 0", len(program))
 	}
 	op := byte(txscript.OP_0)
 	if version > 0 {
@@ -171,14 +180,14 @@ const (
 // suspectBase58 and suspectBech32 look for the one character whose change makes the
 // checksum right. Only its place is told: the user shall compare with the source, not
 // take a guess (BIP173).
-func suspectBase58(text string) string {
+func suspectBase58(text string) int {
 	return suspect(text, 0, base58Letters, func(s string) bool {
 		payload, _, err := base58.CheckDecode(s)
 		return err == nil && len(payload) == 20
 	})
 }
 
-func suspectBech32(text string) string {
+func suspectBech32(text string) int {
 	text = strings.ToLower(text)
 	return suspect(text, strings.LastIndexByte(text, '1')+1, bech32Letters, func(s string) bool {
 		_, _, _, err := bech32.DecodeGeneric(s)
@@ -186,7 +195,7 @@ func suspectBech32(text string) string {
 	})
 }
 
-func suspect(text string, from int, letters string, ok func(string) bool) string {
+func suspect(text string, from int, letters string, ok func(string) bool) int {
 	found := -1
 	b := []byte(text)
 	for i := from; i < len(b); i++ {
@@ -194,15 +203,12 @@ func suspect(text string, from int, letters string, ok func(string) bool) string
 		for _, c := range []byte(letters) {
 			if b[i] = c; c != was && ok(string(b)) {
 				if found >= 0 {
-					return ""
+					return 0
 				}
 				found = i
 			}
 		}
 		b[i] = was
 	}
-	if found < 0 {
-		return ""
-	}
-	return fmt.Sprintf("; character %d may be mistyped", found+1)
+	return found + 1
 }

@@ -1,12 +1,12 @@
 package selection
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
 
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
 
@@ -44,21 +44,27 @@ type Result struct {
 
 // Shortage says that the coins are too few.
 type Shortage struct {
-	Need  int64 // target and fee of the coins that there are
-	Have  int64 // their value, at most math.MaxInt64
-	Apart bool  // they would do, were some not to be kept apart
-	Heavy bool  // they would do, but not in one transaction
+	Need  int64       // target and fee of the coins that there are
+	Have  int64       // their value, at most math.MaxInt64
+	Apart bool        // they would do, were some not to be kept apart
+	Heavy bool        // they would do, but not in one transaction
+	Unit  said.Amount // decimals and symbol of Need and Have, for Says
 }
 
 // Error says how much is missing and why.
-func (s *Shortage) Error() string {
+func (s *Shortage) Error() string { return s.Says().String() }
+
+// Says says the same as a sentence.
+func (s *Shortage) Says() said.Sentence {
+	need, have := s.Unit, s.Unit
+	need.Units, have.Units = s.Need, s.Have
 	switch {
 	case s.Heavy:
-		return fmt.Sprintf("coins of %d: %d needs more of them than fit into one transaction", s.Have, s.Need)
+		return said.Of("coins of %d: %d needs more of them than fit into one transaction", have, need)
 	case s.Apart:
-		return fmt.Sprintf("coins of %d: enough for %d only by merging what is to stay apart", s.Have, s.Need)
+		return said.Of("coins of %d: enough for %d only by merging what is to stay apart", have, need)
 	}
-	return fmt.Sprintf("coins of %d: below the %d that are needed with the fee", s.Have, s.Need)
+	return said.Of("coins of %d: below the %d that are needed with the fee", have, need)
 }
 
 // Select chooses coins for a request. Apart tells of two classes whether their coins

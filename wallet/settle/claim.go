@@ -9,6 +9,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet"
 )
 
@@ -117,7 +118,7 @@ const (
 // Ticket returns the ticket of a deposit that is in L1.
 func (s *DepositState) Ticket() (Ticket, error) {
 	if s.Block == nil || s.Back != nil {
-		return Ticket{}, fmt.Errorf("ticket: deposit %s cannot be claimed yet", s.Outpoint)
+		return Ticket{}, said.Errorf("ticket: deposit %s cannot be claimed yet", s.Outpoint)
 	}
 	return Ticket{s.Layer, s.Terms, s.Outpoint, s.Block.Hash}, nil
 }
@@ -133,7 +134,7 @@ func (t *Ticket) Encode() (string, error) {
 	raw = append(le.AppendUint32(raw, t.Outpoint.Index), t.Block[:]...)
 	groups, err := bech32.ConvertBits(append(raw, t.Terms.Script...), 8, 5, true)
 	if err != nil {
-		return "", fmt.Errorf("ticket: %w", err)
+		return "", said.Errorf("ticket: %w", err)
 	}
 	return bech32.EncodeM(ticketPrefix, groups)
 }
@@ -141,21 +142,21 @@ func (t *Ticket) Encode() (string, error) {
 // ParseTicket reads a ticket in its one form. It says nothing of whether the deposit is there.
 func ParseTicket(text string) (Ticket, error) {
 	if most := len(ticketPrefix) + 1 + ((ticketHead+ticketScript)*8+4)/5 + 6; len(text) > most {
-		return Ticket{}, fmt.Errorf("ticket: %d characters, want at most %d", len(text), most)
+		return Ticket{}, said.Errorf("ticket: %d characters, want at most %d", len(text), most)
 	}
 	prefix, groups, version, err := bech32.DecodeNoLimitWithVersion(text)
 	if err != nil {
-		return Ticket{}, fmt.Errorf("ticket: %w", err)
+		return Ticket{}, said.Errorf("ticket: %w", err)
 	}
 	if prefix != ticketPrefix || version != bech32.VersionM {
-		return Ticket{}, fmt.Errorf("ticket: prefix %q, want %q as bech32m", prefix, ticketPrefix)
+		return Ticket{}, said.Errorf("ticket: prefix %q, want %q as bech32m", prefix, ticketPrefix)
 	}
 	raw, err := bech32.ConvertBits(groups, 5, 8, false)
 	if err != nil {
-		return Ticket{}, fmt.Errorf("ticket: %w", err)
+		return Ticket{}, said.Errorf("ticket: %w", err)
 	}
 	if n := len(raw); n <= ticketHead || n > ticketHead+ticketScript || raw[0] != ticketVersion {
-		return Ticket{}, fmt.Errorf("ticket: %d bytes, want version %d and %d to %d", n, ticketVersion, ticketHead+1,
+		return Ticket{}, said.Errorf("ticket: %d bytes, want version %d and %d to %d", n, ticketVersion, ticketHead+1,
 			ticketHead+ticketScript)
 	}
 	le := binary.LittleEndian
@@ -163,7 +164,7 @@ func ParseTicket(text string) (Ticket, error) {
 	t := Ticket{Layer: spv.Hash(raw[1:33]), Terms: terms,
 		Outpoint: wire.OutPoint{Hash: spv.Hash(raw[43:75]), Index: le.Uint32(raw[75:])}, Block: spv.Hash(raw[79:111])}
 	if again, err := t.Encode(); err != nil || again != text {
-		return Ticket{}, fmt.Errorf("ticket: not in its one form")
+		return Ticket{}, said.Errorf("ticket: not in its one form")
 	}
 	return t, nil
 }

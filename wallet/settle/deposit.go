@@ -13,6 +13,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
@@ -135,7 +136,7 @@ func (b *Book) plan(layer spv.Hash, script []byte, maxFee uint64, amount int64) 
 	p := c.Params
 	set, ok := p.SettlersAt(l1.tip.Height + 1)
 	if !ok || int64(p.Settlers[set].To)-int64(l1.tip.Height) < TermSlack {
-		return Deposit{}, fmt.Errorf("deposit to %s: no settlers are in office from block %d of %s for %d more", p.Name,
+		return Deposit{}, said.Errorf("deposit to %s: no settlers are in office from block %d of %s for %d more", p.Name,
 			l1.tip.Height+1, l1.Params.Name, TermSlack)
 	}
 	t := peg.Terms{Set: uint16(set), MaxFee: maxFee, Script: bytes.Clone(script)}
@@ -143,17 +144,17 @@ func (b *Book) plan(layer spv.Hash, script []byte, maxFee uint64, amount int64) 
 		return Deposit{}, err
 	}
 	if fees := MaxFees(p); !slices.Contains(fees[:], maxFee) {
-		return Deposit{}, fmt.Errorf("deposit to %s: fee limit %d, want one of %d: others cannot be found from the seed", p.Name,
-			maxFee, fees)
+		return Deposit{}, said.Errorf("deposit to %s: fee limit %d, want one of %s: others cannot be found from the seed", p.Name,
+			maxFee, fmt.Sprint(fees))
 	}
 	if amount < p.Peg.MinDeposit {
-		return Deposit{}, fmt.Errorf("deposit %d sat: below the least of %d", amount, p.Peg.MinDeposit)
+		return Deposit{}, said.Errorf("deposit %d sat: below the least of %d", amount, p.Peg.MinDeposit)
 	}
 	if most := min(p.Peg.Cap, p.Unit.MaxMoney/p.UnitsPerSat()); amount > most {
-		return Deposit{}, fmt.Errorf("deposit %d sat: above the most of %d", amount, most)
+		return Deposit{}, said.Errorf("deposit %d sat: above the most of %d", amount, most)
 	}
 	if rest, dust := amount*p.UnitsPerSat()-int64(maxFee), peg.Dust(p, script); rest < dust {
-		return Deposit{}, fmt.Errorf("deposit %d sat: leaves %d units after a fee of %d, below dust of %d", amount, rest, maxFee, dust)
+		return Deposit{}, said.Errorf("deposit %d sat: leaves %d units after a fee of %d, below dust of %d", amount, rest, maxFee, dust)
 	}
 	return Deposit{Layer: layer, Terms: t, Amount: amount, Height: l1.tip.Height}, nil
 }
@@ -278,6 +279,7 @@ type DepositState struct {
 	Claim         *spv.Hash  // on the layer, if one is known
 	Depth         int32      // confirmations of the claim
 	Why           string
+	Said          said.Sentence // Why, for a face that speaks another language
 }
 
 // Deposits returns where the deposits to a layer stand, those that were found included, in a fixed order. One that was
@@ -350,8 +352,8 @@ func (b *Book) stateOf(c, l1 *followed, d Deposit, r ref, refundable bool) Depos
 	case s.Phase != Claiming:
 		s.Phase = Claimable
 	}
-	if why := b.unclaimable(c, &s, r); why != "" {
-		s.Phase, s.Why, s.Claim, s.Expected = Unclaimable, why, nil, 0
+	if why := b.unclaimable(c, &s, r); why.Form != "" {
+		s.Phase, s.Why, s.Said, s.Claim, s.Expected = Unclaimable, why.String(), why, nil, 0
 	}
 	return s
 }
@@ -360,25 +362,25 @@ func (b *Book) stateOf(c, l1 *followed, d Deposit, r ref, refundable bool) Depos
 // below the tip (section 9, latency).
 func claimDepth(p *chains.Params) int32 { return 1 + p.Layer.AnchorDepth + 1 + p.Layer.ClaimDepth }
 
-// unclaimable says why no claim can ever be made; empty if one can, as far as is known.
-func (b *Book) unclaimable(c *followed, s *DepositState, r ref) string {
+// unclaimable says why no claim can ever be made; nothing if one can, as far as is known.
+func (b *Book) unclaimable(c *followed, s *DepositState, r ref) (none said.Sentence) {
 	p := c.Params
 	if s.Value < p.Peg.MinDeposit {
-		return fmt.Sprintf("deposit %d sat: below the least of %d", s.Value, p.Peg.MinDeposit)
+		return said.Of("deposit %d sat: below the least of %d", s.Value, p.Peg.MinDeposit)
 	}
 	if s.Block == nil {
-		return ""
+		return none
 	}
 	if set := p.Settlers[s.Terms.Set]; s.Block.Height < set.From || s.Block.Height > set.To {
-		return fmt.Sprintf("deposit in L1 block %s: its settlers were in office from %d to %d", *s.Block, set.From, set.To)
+		return said.Of("deposit in L1 block %s: its settlers were in office from %d to %d", *s.Block, set.From, set.To)
 	}
 	if r.Proof == nil {
-		return "deposit: a block reward cannot be claimed, or its block was not read whole"
+		return said.Of("deposit: a block reward cannot be claimed, or its block was not read whole")
 	}
 	if _, err := b.build(c, s, r, 0); err != nil {
-		return err.Error()
+		return said.FromError(err)
 	}
-	return ""
+	return none
 }
 
 // build makes the claim of a deposit that is in a block.

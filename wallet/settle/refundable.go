@@ -14,6 +14,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/fee"
 )
@@ -89,7 +90,7 @@ func (b *Book) NewRefundable(layer spv.Hash, script []byte, maxFee uint64, amoun
 		return fail(err)
 	}
 	if len(back) == 0 {
-		return fail(fmt.Errorf("refundable deposit: no script to be refunded to"))
+		return fail(said.Errorf("refundable deposit: no script to be refunded to"))
 	}
 	c, l1, err := b.pegged(layer)
 	if err != nil {
@@ -107,7 +108,7 @@ func (b *Book) NewRefundable(layer spv.Hash, script []byte, maxFee uint64, amoun
 		return fail(err)
 	}
 	if _, ok := b.deposits[scriptOn{l1.Params.NetID(), string(form.PkScript)}]; ok {
-		return fail(fmt.Errorf("refundable deposit: this script and limit have one already: take a fresh script"))
+		return fail(said.Errorf("refundable deposit: this script and limit have one already: take a fresh script"))
 	}
 	key, err := above.Child(refundIndex(c.Params, &d.Terms))
 	if err != nil {
@@ -138,7 +139,7 @@ func (b *Book) FundRefundable(layer spv.Hash, tx *wire.MsgTx, keys Keys) ([]Rate
 		}
 		for _, in := range tx.TxIn {
 			if len(in.Witness) == 0 || len(in.SignatureScript) > 0 && in.SignatureScript[0] != byte(len(in.SignatureScript)-1) {
-				return nil, fmt.Errorf("refundable deposit: transaction %s may change its id: use segregated witness coins", tx.TxHash())
+				return nil, said.Errorf("refundable deposit: transaction %s may change its id: use segregated witness coins", tx.TxHash())
 			}
 		}
 		changed := *d
@@ -202,7 +203,7 @@ func payRest(p *chains.Params, tx *wire.MsgTx, value int64, rate fee.Rate) error
 	out := tx.TxOut[0]
 	pay := rate.Of(weight(tx))
 	if out.Value = value - pay; out.Value < peg.Dust(p, out.PkScript) {
-		return fmt.Errorf("%d units leave %d after a fee of %d: below dust of %d", value, out.Value, pay, peg.Dust(p, out.PkScript))
+		return said.Errorf("%d units leave %d after a fee of %d: below dust of %d", value, out.Value, pay, peg.Dust(p, out.PkScript))
 	}
 	return nil
 }
@@ -268,7 +269,8 @@ func (b *Book) waiting(c, l1 *followed, s *DepositState) {
 		s.Phase = Waiting
 	}
 	if s.Back == nil && (s.Phase == Waiting || s.Phase == RefundDue) {
-		s.Why = "found from the seed: its refund, and what its settlers are asked with, are to be signed with the keys"
+		s.Said = said.Of("found from the seed: its refund, and what its settlers are asked with, are to be signed with the keys")
+		s.Why = s.Said.String()
 	}
 }
 
@@ -283,7 +285,7 @@ func (b *Book) stepRefundables(Keys) (out []Broadcast, err error) {
 		l1 := b.chains[c.Clock.NetID()]
 		tx, err := pick(s.Back.Refunds, l1.Rate)
 		if err == nil && tx.TxIn[0].PreviousOutPoint != s.Outpoint {
-			err = errors.New("its refunds are of another payment: take it back with the keys")
+			err = said.Errorf("its refunds are of another payment: take it back with the keys")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))

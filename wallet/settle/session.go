@@ -9,6 +9,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
 )
@@ -19,10 +20,11 @@ type SwapState struct {
 	Role     swap.Role
 	Offer    string
 	Answer   string
-	Terms    *swap.Terms // nil without an answer
-	Decision             // what Step does, or would do with keys
-	Refunds  []Rated     // to be kept elsewhere too
-	Trouble  string      // why Step could not do it
+	Terms    *swap.Terms   // nil without an answer
+	Decision               // what Step does, or would do with keys
+	Refunds  []Rated       // to be kept elsewhere too
+	Trouble  string        // why Step could not do it
+	Failed   said.Sentence // Trouble, for a face that speaks another language
 }
 
 // Swaps returns where the swaps stand, in the order of their numbers.
@@ -32,11 +34,13 @@ func (b *Book) Swaps() (out []SwapState) {
 		state := SwapState{Number: n, Role: s.role(), Offer: s.Offer, Answer: s.Answer, Terms: s.terms, Refunds: s.Refunds}
 		switch sight, err := b.sight(s); {
 		case s.terms == nil && s.Canceled:
-			state.Decision = Decision{Move: Rest, Phase: Dropped, Why: "canceled"}
+			state.Decision = decided(Rest, said.Of("canceled"))
+			state.Phase = Dropped
 		case s.terms == nil:
-			state.Decision = Decision{Move: Wait, Phase: Offered, Why: "for an answer"}
+			state.Decision = decided(Wait, said.Of("for an answer"))
+			state.Phase = Offered
 		case err != nil:
-			state.Trouble = err.Error()
+			state.Trouble, state.Failed = err.Error(), said.FromError(err)
 		default:
 			state.Decision = Decide(sight)
 		}
@@ -59,7 +63,7 @@ func (b *Book) Leg(number uint32) (wallet.Recipient, error) {
 func (b *Book) agreed(number uint32) (*session, error) {
 	s, ok := b.swaps[number]
 	if !ok || s.terms == nil {
-		return nil, fmt.Errorf("swap %d: not agreed", number)
+		return nil, said.Errorf("swap %d: not agreed", number)
 	}
 	return s, nil
 }
@@ -77,14 +81,14 @@ func (b *Book) Fund(number uint32, tx *wire.MsgTx, keys Keys) ([]Rated, error) {
 		if string(old.Funding) == string(serialize(tx)) {
 			return old.Refunds, nil
 		}
-		return nil, fmt.Errorf("swap %d: another transaction funds it", number)
+		return nil, said.Errorf("swap %d: another transaction funds it", number)
 	}
 	sight, err := b.sight(old)
 	if err != nil {
 		return nil, err
 	}
 	if d := Decide(sight); d.Move != Fund {
-		return nil, fmt.Errorf("swap %d: not to be funded now: %s", number, d.Why)
+		return nil, said.Errorf("swap %d: not to be funded now: %s", number, d.Said)
 	}
 	side := old.terms.Pays(old.role())
 	at, err := outputOf(tx, old.terms.Leg(side), side.Amount)
@@ -114,7 +118,7 @@ func (b *Book) Learn(secret [32]byte) error {
 		s.Secret = (*swapBytes)(&secret)
 		return b.keepSwap(&s)
 	}
-	return errors.New("secret: of no swap that was agreed")
+	return said.Errorf("secret: of no swap that was agreed")
 }
 
 // held returns what is seen of a leg, and the output that holds it.

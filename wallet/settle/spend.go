@@ -2,13 +2,13 @@ package settle
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
 	"github.com/layeredpow/lamina/wallet/fee"
@@ -83,7 +83,7 @@ func (b *Book) spend(s *session, side *swap.Side, path swap.Path, at wire.OutPoi
 	rest := value - rate.OfVirtual(leg.VSize(path, pay))
 	tx.AddTxOut(wire.NewTxOut(rest, pay))
 	if least := wallet.Dust(c.Params, pay); rest < least {
-		return nil, fmt.Errorf("swap %d: %s leaves %d of %d, below dust of %d", s.Number, path, rest, value, least)
+		return nil, said.Errorf("swap %d: %s leaves %d of %d, below dust of %d", s.Number, path, rest, value, least)
 	}
 	prevouts := txscript.NewCannedPrevOutputFetcher(leg.PkScript(), value)
 	hash, err := leg.SigHash(tx, 0, path, prevouts)
@@ -108,7 +108,7 @@ func (b *Book) spend(s *session, side *swap.Side, path swap.Path, at wire.OutPoi
 }
 
 // errKeys says that something can be done once the keys are there.
-var errKeys = errors.New("to be done with the keys: unlock the wallet")
+var errKeys = said.Errorf("to be done with the keys: unlock the wallet")
 
 // hurry is how many blocks before t2 the stressed fee rate is paid at once.
 const hurry = 2 * swap.RevealMargin

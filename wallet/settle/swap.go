@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 )
 
@@ -74,7 +75,7 @@ func (b *Book) Offer(r SwapRequest, keys Keys) (number uint32, text string, err 
 	}
 	o.Refund, o.Redeem, o.Signer = own.refund, own.redeem, own.signer
 	if r.Hash != nil && !r.First {
-		return 0, "", errors.New("offer: a hash is for him to name who funds first")
+		return 0, "", said.Errorf("offer: a hash is for him to name who funds first")
 	}
 	if r.First {
 		if o.Hash, err = hashFor(keys, index, o, r.Hash); err != nil {
@@ -112,7 +113,7 @@ func (b *Book) Take(offer string, hash *[32]byte, to Scripts, keys Keys) (number
 		return 0, "", err
 	}
 	if o.MakerFirst && hash != nil {
-		return 0, "", errors.New("answer: the offer names the hash")
+		return 0, "", said.Errorf("answer: the offer names the hash")
 	}
 	a := swap.Answer{Offer: o.ID(), Refund: own.refund, Redeem: own.redeem, Signer: own.signer}
 	if !o.MakerFirst {
@@ -138,13 +139,13 @@ func (b *Book) Take(offer string, hash *[32]byte, to Scripts, keys Keys) (number
 func (b *Book) Accept(number uint32, answer string, keys Keys) error {
 	old, ok := b.swaps[number]
 	if !ok || !old.Maker {
-		return fmt.Errorf("swap %d: no offer of ours", number)
+		return said.Errorf("swap %d: no offer of ours", number)
 	}
 	if old.Answer == answer && answer != "" {
 		return nil
 	}
 	if old.Answer != "" || old.Canceled {
-		return fmt.Errorf("swap %d: was answered or canceled before", number)
+		return said.Errorf("swap %d: was answered or canceled before", number)
 	}
 	a, err := swap.DecodeAnswer(answer)
 	if err != nil {
@@ -166,7 +167,7 @@ func (b *Book) Accept(number uint32, answer string, keys Keys) error {
 func (b *Book) Cancel(number uint32) error {
 	old, ok := b.swaps[number]
 	if !ok || old.Funding != nil {
-		return fmt.Errorf("swap %d: not known, or funded", number)
+		return said.Errorf("swap %d: not known, or funded", number)
 	}
 	s := *old
 	s.Canceled = true
@@ -190,7 +191,7 @@ func (b *Book) Restore(offer, answer string, to Scripts, keys Keys) (number uint
 	}
 	for _, s := range b.swaps {
 		if s.offer.ID() == o.ID() {
-			return s.Number, fmt.Errorf("swap %d: its record is there", s.Number)
+			return s.Number, said.Errorf("swap %d: its record is there", s.Number)
 		}
 	}
 	maker := true
@@ -200,7 +201,7 @@ func (b *Book) Restore(offer, answer string, to Scripts, keys Keys) (number uint
 		index, ours, err = findIndex(keys, o, false, a.Signer)
 	}
 	if err == nil && !ours {
-		err = errors.New("swap: neither side has keys of this wallet")
+		err = said.Errorf("swap: neither side has keys of this wallet")
 	}
 	if err != nil {
 		return 0, err
@@ -272,7 +273,7 @@ func (b *Book) agree(s *session, a *swap.Answer, own swapKeys, keys Keys) error 
 		other = a.Signer
 	}
 	if _, ours, err := findIndex(keys, s.offer, !s.Maker, other); err != nil || ours {
-		return errors.Join(err, errors.New("swap: with ourselves"))
+		return errors.Join(err, said.Errorf("swap: with ourselves"))
 	}
 	if err := terms.CheckOwn(s.role(), own.refund, own.redeem); err != nil {
 		return err

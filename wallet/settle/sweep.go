@@ -8,13 +8,14 @@ import (
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // sweepable refuses a refundable deposit that the settlers could not take, before any money moves: their term ends before
 // its refund is due, or too little is left of it at the rate of now.
 func sweepable(c, l1 *followed, d *Deposit) error {
 	if height := l1.tip.Height + TermSlack; peg.CheckSweepable(c.Params, d.Terms.Set, height, height) != nil {
-		return fmt.Errorf("refundable deposit to %s: its settlers are in office until block %d, want them for %d more", c.Params.Name,
+		return said.Errorf("refundable deposit to %s: its settlers are in office until block %d, want them for %d more", c.Params.Name,
 			c.Params.Settlers[d.Terms.Set].To, TermSlack+c.Params.Peg.Refund)
 	}
 	ask := peg.SweepAsk{NetID: d.Layer, Set: d.Terms.Set, Mark: d.Terms.Hash(c.Params), User: [32]byte(schnorr.SerializePubKey(peg.InternalKey()))}

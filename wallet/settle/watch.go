@@ -1,8 +1,7 @@
 package settle
 
 import (
-	"fmt"
-
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 )
 
@@ -68,8 +67,13 @@ type Decision struct {
 	Until int32 // height of the clock at which this may change by itself; 0: none
 	Left  int32 // blocks until then
 	Why   string
+	Said  said.Sentence // Why, for a face that speaks another language
 
 	clock int32 // where the clock of Until is
+}
+
+func decided(m Move, why said.Sentence) Decision {
+	return Decision{Move: m, Why: why.String(), Said: why}
 }
 
 // Decide decides about a swap. It is a function of what is seen, so that a watcher that was away decides as one that was
@@ -82,16 +86,20 @@ func Decide(s *Sight) Decision {
 }
 
 // until1 makes a decision that t1 may change, until2 one that t2 may.
-func (s *Sight) until1(m Move, why string) Decision {
-	return Decision{Move: m, Until: int32(s.Terms.First.Expiry), clock: s.First.Height, Why: why}
+func (s *Sight) until1(m Move, why said.Sentence) Decision {
+	d := decided(m, why)
+	d.Until, d.clock = int32(s.Terms.First.Expiry), s.First.Height
+	return d
 }
 
-func (s *Sight) until2(m Move, why string) Decision {
-	return Decision{Move: m, Until: int32(s.Terms.Second.Expiry), clock: s.Second.Height, Why: why}
+func (s *Sight) until2(m Move, why said.Sentence) Decision {
+	d := decided(m, why)
+	d.Until, d.clock = int32(s.Terms.Second.Expiry), s.Second.Height
+	return d
 }
 
 // untilOwn makes a decision that the expiry of our own leg may change.
-func (s *Sight) untilOwn(m Move, why string) Decision {
+func (s *Sight) untilOwn(m Move, why said.Sentence) Decision {
 	if s.Role == swap.Responder {
 		return s.until2(m, why)
 	}
@@ -110,24 +118,24 @@ func (s *Sight) decide() Decision {
 	own, other := s.legs()
 	switch {
 	case other.Spent && other.Revealed && other.Final:
-		return Decision{Move: Rest, Why: "redeemed"}
+		return decided(Rest, said.Of("redeemed"))
 	case other.Spent && other.Revealed:
-		return Decision{Move: Wait, Why: "redeemed, and not deep yet"} // a reorganisation may undo it
+		return decided(Wait, said.Of("redeemed, and not deep yet")) // a reorganisation may undo it
 	case own.Spent && !own.Revealed && own.Final:
-		return Decision{Move: Rest, Why: "refunded"}
+		return decided(Rest, said.Of("refunded"))
 	case own.Spent && !own.Revealed:
-		return Decision{Move: Wait, Why: "refunded, and not deep yet"}
+		return decided(Wait, said.Of("refunded, and not deep yet"))
 	case own.Spent && other.Spent && other.Final:
-		return Decision{Move: Rest, Why: "both legs are gone"}
+		return decided(Rest, said.Of("both legs are gone"))
 	}
 	if d, ok := s.redeem(own, other); ok {
 		return d
 	}
 	if own.Depth > 0 && !own.Spent {
 		if own.Ripe {
-			return Decision{Move: Refund, Why: "our leg has expired"}
+			return decided(Refund, said.Of("our leg has expired"))
 		}
-		return s.untilOwn(Wait, "for the other side, or until our leg expires")
+		return s.untilOwn(Wait, said.Of("for the other side, or until our leg expires"))
 	}
 	return s.fund(own)
 }
@@ -141,38 +149,38 @@ func (s *Sight) redeem(own, other Held) (Decision, bool) {
 		return Decision{}, false // either side may take back what it paid: ours first
 	}
 	if s.Role == swap.Responder {
-		return s.until1(Redeem, "the secret is known"), true
+		return s.until1(Redeem, said.Of("the secret is known")), true
 	}
 	if s.Shown {
-		return s.until2(Redeem, "the secret is out"), true
+		return s.until2(Redeem, said.Of("the secret is out")), true
 	}
 	if own.Depth == 0 || !other.deep() {
 		return Decision{}, false
 	}
 	if err := s.Terms.CheckReveal(s.First, s.Second); err != nil {
-		return s.until1(Wait, "too late to reveal: "+err.Error()), !own.Ripe
+		return s.until1(Wait, said.Of("too late to reveal: %v", err)), !own.Ripe
 	}
-	return s.until2(Redeem, "the other leg is deep enough"), true
+	return s.until2(Redeem, said.Of("the other leg is deep enough")), true
 }
 
 // fund decides whether to pay our leg.
 func (s *Sight) fund(own Held) Decision {
 	if own.Spent {
-		return Decision{Move: Wait, Why: "our leg was taken, the other one is not seen"}
+		return decided(Wait, said.Of("our leg was taken, the other one is not seen"))
 	}
 	if s.Signed && own.Ripe {
-		return Decision{Move: Rest, Why: "our leg never came; if it still does it is taken back"}
+		return decided(Rest, said.Of("our leg never came; if it still does it is taken back"))
 	}
 	if s.Restored && !s.Signed {
-		return Decision{Move: Rest, Why: "taken up from its texts: our leg is not seen, and may be on its way, so it is not paid again"}
+		return decided(Rest, said.Of("taken up from its texts: our leg is not seen, and may be on its way, so it is not paid again"))
 	}
 	if s.Canceled && !s.Signed {
-		return Decision{Move: Rest, Why: "canceled"}
+		return decided(Rest, said.Of("canceled"))
 	}
 	first := s.First
 	if s.Role == swap.Responder {
 		if s.Leg1.Spent {
-			return Decision{Move: Rest, Why: "the other leg was taken back"}
+			return decided(Rest, said.Of("the other leg was taken back"))
 		}
 		if s.Leg1.deep() {
 			first.Confirm = 1 // it is there
@@ -180,14 +188,14 @@ func (s *Sight) fund(own Held) Decision {
 	}
 	if err := s.Terms.Check(first, s.Second, nil); err != nil {
 		if s.Signed {
-			return s.untilOwn(Wait, "not to be funded any more: "+err.Error())
+			return s.untilOwn(Wait, said.Of("not to be funded any more: %v", err))
 		}
-		return Decision{Move: Rest, Why: "not to be funded any more: " + err.Error()}
+		return decided(Rest, said.Of("not to be funded any more: %v", err))
 	}
 	if s.Role == swap.Responder && !s.Leg1.deep() {
-		return Decision{Move: Wait, Why: fmt.Sprintf("the other leg has %d of %d confirmations", s.Leg1.Depth, s.Leg1.Needed)}
+		return decided(Wait, said.Of("the other leg has %d of %d confirmations", s.Leg1.Depth, s.Leg1.Needed))
 	}
-	return Decision{Move: Fund, Why: "our leg is not in its chain"}
+	return decided(Fund, said.Of("our leg is not in its chain"))
 }
 
 func (s *Sight) phase(d Decision) SwapPhase {

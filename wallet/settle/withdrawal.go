@@ -14,6 +14,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet"
 )
 
@@ -36,19 +37,19 @@ func (b *Book) PlanWithdrawal(layer spv.Hash, script []byte, amount int64, maxFe
 	}
 	p, u := c.Params, c.Params.UnitsPerSat()
 	if amount%u != 0 {
-		return nil, fmt.Errorf("withdrawal %d: not whole satoshis of %d units", amount, u)
+		return nil, said.Errorf("withdrawal %d: not whole satoshis of %d units", amount, u)
 	}
 	sat := amount / u
 	if sat < p.Peg.MinBurn {
-		return nil, fmt.Errorf("withdrawal %d sat: below the least of %d", sat, p.Peg.MinBurn)
+		return nil, said.Errorf("withdrawal %d sat: below the least of %d", sat, p.Peg.MinBurn)
 	}
 	n := (sat-1)/peg.MaxBurn + 1
 	if n > maxBurns {
-		return nil, fmt.Errorf("withdrawal %d sat: takes %d outputs, at most %d go into one transaction", sat, n, maxBurns)
+		return nil, said.Errorf("withdrawal %d sat: takes %d outputs, at most %d go into one transaction", sat, n, maxBurns)
 	}
 	least := sat / n
 	if rest, dust := least-int64(maxFee), peg.Dust(l1.Params, script); rest < dust {
-		return nil, fmt.Errorf("withdrawal %d sat: leaves %d after a fee of %d, below dust of %d", least, rest, maxFee, dust)
+		return nil, said.Errorf("withdrawal %d sat: leaves %d after a fee of %d, below dust of %d", least, rest, maxFee, dust)
 	}
 	out := make([]wallet.Recipient, n)
 	for i := range out {
@@ -333,7 +334,7 @@ func (s *BurnState) release(p *chains.Params, run []peg.Sealing, tip int32) {
 		return
 	}
 	// An epoch's batch pays what is released at its first block. It has until the next epoch to be seen.
-	for at := tip - tip%p.Peg.Epoch - p.Peg.Epoch; at > 0 && s.Overdue < mostOverdue; at -= p.Peg.Epoch {
+	for at := tip - tip%p.Peg.Epoch - p.Peg.Epoch; at > 0 && s.Overdue < MostOverdue; at -= p.Peg.Epoch {
 		if cut, ok := peg.Cut(p, run, at); !ok || cut.Height < s.Height {
 			return
 		}
@@ -341,8 +342,8 @@ func (s *BurnState) release(p *chains.Params, run []peg.Sealing, tip int32) {
 	}
 }
 
-// mostOverdue is how many epochs without a batch are counted.
-const mostOverdue = 100
+// MostOverdue is how many epochs without a batch are counted.
+const MostOverdue = 100
 
 // expect reckons how long it takes yet (section 9): first seal, release depth, mean wait for an epoch, confirmation.
 func (s *BurnState) expect(p, l1 *chains.Params, run []peg.Sealing, tip int32, share float64) {

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 )
 
@@ -52,29 +53,29 @@ func Scheme(p *chains.Params) string {
 // is of, see address.Decode.
 func Parse(p *chains.Params, text string, known ...*chains.Params) (*Request, error) {
 	if len(text) > MaxText {
-		return nil, fmt.Errorf("URI of %d bytes: want at most %d", len(text), MaxText)
+		return nil, said.Errorf("URI of %d bytes: want at most %d", len(text), MaxText)
 	}
 	scheme, rest, ok := strings.Cut(text, ":")
 	if want := Scheme(p); !ok || !strings.EqualFold(scheme, want) {
-		return nil, fmt.Errorf("URI %.100q: want the scheme %s", text, want)
+		return nil, said.Errorf("URI %.100q: want the scheme %s", text, want)
 	}
 	body, query, asks := strings.Cut(rest, "?")
 	r := &Request{}
 	if body != "" {
 		if err := r.setAddress(p, body, known); err != nil {
-			return nil, fmt.Errorf("URI: %w", err)
+			return nil, said.Errorf("URI: %w", err)
 		}
 	}
 	seen := map[string]bool{}
 	if asks && query != "" {
 		for _, part := range strings.Split(query, "&") {
 			if err := r.param(p, part, seen, known); err != nil {
-				return nil, fmt.Errorf("URI parameter %.100q: %w", part, err)
+				return nil, said.Errorf("URI parameter %.100q: %w", part, err)
 			}
 		}
 	}
 	if r.Script == nil {
-		return nil, fmt.Errorf("URI %.100q: no address of %s", text, p.Name)
+		return nil, said.Errorf("URI %.100q: no address of %s", text, p.Name)
 	}
 	return r, nil
 }
@@ -103,7 +104,7 @@ func (r *Request) param(p *chains.Params, part string, seen map[string]bool, kno
 	hrp := p.Address.HRP
 	if once := []string{"amount", "label", "message"}; slices.Contains(once, bare) {
 		if seen[bare] {
-			return errors.New("stands there twice")
+			return said.Errorf("stands there twice")
 		}
 		seen[bare] = true
 	}
@@ -118,7 +119,7 @@ func (r *Request) param(p *chains.Params, part string, seen map[string]bool, kno
 	case hrp != "" && bare == hrp: // BIP321: another address to choose from; the first one counts
 		err = r.setAddress(p, value, known)
 	case bare != name:
-		err = errors.New("is required by the URI, but not understood here")
+		err = said.Errorf("is required by the URI, but not understood here")
 	default:
 		r.Other = append(r.Other, Param{key, value})
 	}
@@ -130,12 +131,12 @@ func (r *Request) param(p *chains.Params, part string, seen map[string]bool, kno
 func ParseAmount(p *chains.Params, text string) (int64, error) {
 	whole, part, _ := strings.Cut(text, ".")
 	if whole+part == "" || len(whole) > 20 || len(part) > p.Unit.Decimals || strings.Trim(whole+part, "0123456789") != "" {
-		return 0, fmt.Errorf("amount %.40q: want digits with at most %d after one point", text, p.Unit.Decimals)
+		return 0, said.Errorf("amount %.40q: want digits with at most %d after one point", text, p.Unit.Decimals)
 	}
 	var n int64
 	for _, d := range whole + part + strings.Repeat("0", p.Unit.Decimals-len(part)) {
 		if n = n*10 + int64(d-'0'); n > p.Unit.MaxMoney {
-			return 0, fmt.Errorf("amount %.40q: more than there is of %s", text, p.Unit.Symbol)
+			return 0, said.Errorf("amount %.40q: more than there is of %s", text, p.Unit.Symbol)
 		}
 	}
 	return n, nil

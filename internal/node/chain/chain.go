@@ -96,7 +96,8 @@ type Chain struct {
 	mountain merkle.MMR // layers: over the best chain's headers
 	refused  []*BlockError
 	fresh    []spv.Sealed // see Resealed
-	late     []spv.Sealed // seals to be, over L1 blocks that are not known yet
+	late     []spv.Sealed // seals to be, over L1 blocks that are not known yet; neighbours tell of them again after a restart
+	reseals  int          // see Reseals
 }
 
 // Open opens the state of one chain in a folder of its own, made if it is not there.

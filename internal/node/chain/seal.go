@@ -79,6 +79,7 @@ func (c *Chain) reseal(e *entry, s *spv.Sealed, now uint32) error {
 	c.dirt.entries[e] = struct{}{}
 	c.dirt.proofs[e.id] = s.Aux.Append(nil)
 	c.fresh = append(c.fresh[max(0, len(c.fresh)+1-keptSeals):], *s)
+	c.reseals++
 	return nil
 }
 
@@ -110,6 +111,14 @@ func (c *Chain) keepProofs() error {
 		return nil
 	}
 	return c.flush()
+}
+
+// Reseals returns how many stored proofs have given way to seals since the chain was opened. Whoever remembers what the proofs say
+// reads them again when it has changed.
+func (c *Chain) Reseals() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.reseals
 }
 
 // Resealed returns the headers whose stored proofs gave way to seals since it was last

@@ -19,6 +19,9 @@ import (
 	"github.com/layeredpow/lamina/spv/chains"
 )
 
+// patience is how long anything here may take.
+const patience = 3 * time.Minute
+
 // relay passes RPC calls on to a foreign node, which keeps its own address to itself.
 func relay(t *testing.T, name string, node *realnode.Node) *Node {
 	t.Helper()
@@ -55,7 +58,7 @@ func mineOn(t *testing.T, p *chains.Params, parent *template.Template, layers ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	board := work.NewBoard(func(s *work.Solution) {
 		solved = append(solved, s)
@@ -184,7 +187,7 @@ func pair(t *testing.T, start func(testing.TB) *realnode.Node) *realnode.Node {
 	t.Helper()
 	a, b := start(t), start(t)
 	b.Call(t, nil, "addnode", a.P2P, "onetry")
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		var peers int
 		if a.Call(t, &peers, "getconnectioncount"); peers > 0 {
 			return a
@@ -247,7 +250,7 @@ func TestFollowLitecoind(t *testing.T) {
 	foreign := pair(t, realnode.Litecoind)
 	foreign.Generate(t, 1)
 	node := relay(t, "litecoin-regtest", foreign)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	heights := make(chan int32, 10)
 	ended := make(chan struct{})
@@ -256,8 +259,13 @@ func TestFollowLitecoind(t *testing.T) {
 		close(ended)
 	}()
 	for want := int32(2); want < 5; want++ {
-		if got := <-heights; got != want {
-			t.Fatalf("offer at height %d, want %d", got, want)
+		select {
+		case got := <-heights:
+			if got != want {
+				t.Fatalf("offer at height %d, want %d", got, want)
+			}
+		case <-ended:
+			t.Fatalf("no offer at height %d", want)
 		}
 		foreign.Generate(t, 1)
 	}

@@ -21,21 +21,34 @@ import (
 // layered is a node of a layer with an L1 of its own, which the test feeds.
 type layered struct {
 	*host
-	l1 *chain.Chain
+	l1  *chain.Chain
+	dir string // of the layer
 }
 
 func (n *network) layered(name string, l1 *network) *layered {
 	below, err := chain.Open(n.t.TempDir(), l1.p, nil, chain.Options{})
 	check(n.t, err)
-	c, err := chain.Open(n.t.TempDir(), n.p, below, chain.Options{})
-	check(n.t, err)
+	h := &layered{&host{name: name}, below, n.t.TempDir()}
+	n.open(h)
+	n.add(h.host)
 	n.t.Cleanup(func() {
-		check(n.t, c.Close())
+		check(n.t, h.node.chain.Close())
 		check(n.t, below.Close())
 	})
-	pool := mempool.New(mempool.Config{Params: n.p, Chain: c, L1: below, Payer: below.NetID(), Cache: consensus.NewSigCache(100, [32]byte{})})
-	m := New(Config{Chain: c, Pool: pool, Parent: below, Sample: c.Sample})
-	return &layered{n.add(&host{name: name, machine: m, node: &node{c, pool, m}}), below}
+	return h
+}
+
+// open opens what a node of a layer has on disk; again, it knows no more than that.
+func (n *network) open(h *layered) {
+	n.t.Helper()
+	if h.node != nil {
+		check(n.t, h.node.chain.Close())
+	}
+	c, err := chain.Open(h.dir, n.p, h.l1, chain.Options{})
+	check(n.t, err)
+	pool := mempool.New(mempool.Config{Params: n.p, Chain: c, L1: h.l1, Payer: h.l1.NetID(), Cache: consensus.NewSigCache(100, [32]byte{})})
+	m := New(Config{Chain: c, Pool: pool, Parent: h.l1, Sample: c.Sample})
+	h.machine, h.node = m, &node{c, pool, m}
 }
 
 // mineLayer makes a block of the layer whose proof is over the L1's tip.

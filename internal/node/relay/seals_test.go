@@ -47,21 +47,39 @@ func (w *sealWorld) layer(blocks int) {
 func (w *sealWorld) seal(told ...*layered) (sealed spv.Block, by spv.Block) {
 	w.t.Helper()
 	sealed = w.a.node.chain.Tip()
-	header, _ := w.a.node.chain.Header(sealed.Hash)
-	tip := w.a.l1.Tip()
-	top, _ := w.a.l1.Header(tip.Hash)
-	aux, raw := proofAndBlock(w.network, w.a.l1, sealed.Hash, tip, top.Time()+11) // not the proof that the block came with
+	proof, raw := w.proof()
 	for _, h := range []*layered{w.a, w.b} {
-		_, err := h.l1.Accept(raw, 0)
-		check(w.t, err)
-		w.step(h.host, syncer.ParentMoved{})
+		w.takeL1(h, raw)
 	}
 	for _, h := range told {
-		_, err := h.node.chain.AcceptHeaders([]spv.Sealed{{Header: header, Aux: aux}}, 0)
-		check(w.t, err)
-		w.step(h.host, syncer.Resume{})
+		w.hear(h, proof)
 	}
 	return sealed, w.a.l1.Tip()
+}
+
+// proof makes a second proof for the layer's tip, and the L1 block that it is of, which nobody has yet.
+func (w *sealWorld) proof() (proof spv.Sealed, raw []byte) {
+	sealed, tip := w.a.node.chain.Tip(), w.a.l1.Tip()
+	proof.Header, _ = w.a.node.chain.Header(sealed.Hash)
+	top, _ := w.a.l1.Header(tip.Hash)
+	proof.Aux, raw = proofAndBlock(w.network, w.a.l1, sealed.Hash, tip, top.Time()+11) // not the one that the block came with
+	return proof, raw
+}
+
+// takeL1 gives a node an L1 block.
+func (w *sealWorld) takeL1(h *layered, raw []byte) {
+	w.t.Helper()
+	_, err := h.l1.Accept(raw, 0)
+	check(w.t, err)
+	w.step(h.host, syncer.ParentMoved{})
+}
+
+// hear tells a node of a proof.
+func (w *sealWorld) hear(h *layered, proof spv.Sealed) {
+	w.t.Helper()
+	_, err := h.node.chain.AcceptHeaders([]spv.Sealed{proof}, 0)
+	check(w.t, err)
+	w.step(h.host, syncer.Resume{})
 }
 
 // want fails unless a node counts a seal.
@@ -115,6 +133,52 @@ func TestSealLost(t *testing.T) {
 		w.same([]*host{w.a.host, w.b.host})
 		w.want(w.b, sealed, by)
 		w.quiet(w.hosts)
+	}
+}
+
+// TestSealForgotten: a proof of an L1 block that is not known yet is kept in memory alone. A node that was killed meanwhile hears of
+// it again from its neighbours, whether it hears of the L1 block before them, after them, or while it was away.
+func TestSealForgotten(t *testing.T) {
+	for name, come := range map[string]func(w *sealWorld, away func(), raw []byte){
+		"the killed one knows the L1 block first": func(w *sealWorld, away func(), raw []byte) {
+			away()
+			w.takeL1(w.b, raw)
+			w.run(time.Minute)
+			w.takeL1(w.a, raw)
+		},
+		"its neighbour knows it first": func(w *sealWorld, away func(), raw []byte) {
+			away()
+			w.takeL1(w.a, raw)
+			w.run(time.Minute)
+			w.takeL1(w.b, raw)
+		},
+		"its neighbour knows it before the kill": func(w *sealWorld, away func(), raw []byte) {
+			w.takeL1(w.a, raw)
+			w.run(time.Minute)
+			away()
+			w.run(time.Minute)
+			w.takeL1(w.b, raw)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSealWorld(t)
+			sealed := w.a.node.chain.Tip()
+			proof, raw := w.proof()
+			w.hear(w.a, proof)
+			w.hear(w.b, proof)
+			come(w, func() {
+				w.cut(w.link)
+				w.open(w.b)
+				w.link, _ = w.connect(w.a.host, w.b.host)
+				w.run(time.Minute)
+				w.want(w.b, sealed, spv.Block{})
+			}, raw)
+			w.run(time.Second)
+			by := w.a.l1.Tip()
+			w.want(w.a, sealed, by)
+			w.want(w.b, sealed, by)
+			w.quiet(w.hosts)
+		})
 	}
 }
 

@@ -129,7 +129,7 @@ func TestRun(t *testing.T) {
 	_, tx := w.burn(coin, 100_000, 5000)
 	w.pool2 = append(w.pool2, tx)
 	w.mine(9)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	key := keyFile(t, 2)
 	signers := []daemon.Signer{keyFile(t, 1), nil,

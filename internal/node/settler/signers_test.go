@@ -33,6 +33,9 @@ import (
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
+// patience is how long anything here may take.
+const patience = 3 * time.Minute
+
 const someWords = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 
 // TestKeyFile: a sealed key is the one that other software derives from the words, it signs
@@ -122,7 +125,7 @@ func TestFolder(t *testing.T) {
 	remote := &daemon.Remote{Public: key.Keys(), Ask: daemon.Folder(dir).Ask}
 	signed := func(sign func(packet []byte) []byte) ([]peg.Signatures, error) {
 		t.Helper()
-		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
 		served := answered(ctx, ask, answer, sign)
 		sigs, err := remote.Sign(ctx, s)
@@ -204,7 +207,7 @@ func TestSignerGivesUp(t *testing.T) {
 	_, tx := w.burn(coin, 100_000, 15_000)
 	w.pool2 = append(w.pool2, tx)
 	w.mine(9)
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	s := &slow{keyFile(t, 1), make(chan int)}
 	m, err := settler.New(settler.Config{Layer: w.l2, L1: w.l1, Log: memory{}, Keys: s.Keys(), Synced: func() bool { return true },
@@ -255,21 +258,34 @@ func TestSignerGivesUp(t *testing.T) {
 	<-ended
 }
 
-// TestBehindIsTold: a settler who stays behind says so, once, and when that is over; to be behind for a moment is not told.
+// TestBehindIsTold: a settler who stays behind says so, once, and when that is over; to be behind for a moment is not told. Who has
+// no key says nothing of the kind.
 func TestBehindIsTold(t *testing.T) {
+	all := saidBehind(t, keyFile(t, 1))
+	if len(all) != 2 || !strings.Contains(all[0], "not synced") || !strings.Contains(all[1], "nothing stands against signing") {
+		t.Errorf("said %q", all)
+	}
+	if all := saidBehind(t, nil); len(all) != 0 {
+		t.Errorf("without a key: said %q", all)
+	}
+}
+
+// saidBehind returns what a settler logs who is behind for some time.
+func saidBehind(t *testing.T, signer daemon.Signer) (all []string) {
+	t.Helper()
 	w, _, _ := funded(t, "dev-native")
 	var behind atomic.Bool
 	m, err := settler.New(settler.Config{Layer: w.l2, L1: w.l1, Log: memory{}, Synced: func() bool { return !behind.Load() },
 		Share: func() (risk.Share, error) { return risk.Share{Low: 0.5}, nil }})
 	check(t, err)
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	said, status := make(lines, 100), make(chan *settler.Refusal, 1000)
 	quiet := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		daemon.Run(ctx, daemon.Config{Machine: m, Again: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(said, nil)),
+		daemon.Run(ctx, daemon.Config{Machine: m, Signer: signer, Again: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(said, nil)),
 			News: []func() <-chan struct{}{func() <-chan struct{} { return quiet }},
 			Told: func(st settler.Status) {
 				select {
@@ -296,13 +312,10 @@ func TestBehindIsTold(t *testing.T) {
 	stop()
 	<-ended
 	close(said)
-	var all []string
 	for line := range said {
 		all = append(all, line)
 	}
-	if len(all) != 2 || !strings.Contains(all[0], "not synced") || !strings.Contains(all[1], "nothing stands against signing") {
-		t.Fatalf("said %q", all)
-	}
+	return all
 }
 
 // lines is a log that is read.

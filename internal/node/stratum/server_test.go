@@ -262,6 +262,7 @@ func TestServerNoReader(t *testing.T) {
 func TestServerFull(t *testing.T) {
 	board := work.NewBoard(func(*work.Solution) {})
 	s := server(board)
+	s.LetIn = s.Idle // nobody comes in
 	gone := make(chan error, 10)
 	s.Gone = func(_ string, err error) { gone <- err }
 	address := start(t, s)

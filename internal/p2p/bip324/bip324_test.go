@@ -97,7 +97,7 @@ func both(t testing.TB) (dialled, accepted net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dialled.Close(); _ = accepted.Close() })
-	late := time.Now().Add(time.Minute)
+	late := time.Now().Add(3 * time.Minute)
 	_, _ = dialled.SetDeadline(late), accepted.SetDeadline(late)
 	return dialled, accepted
 }

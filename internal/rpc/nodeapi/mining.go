@@ -81,7 +81,7 @@ func getBlockTemplate(ctx context.Context, n *Node, c *rpc.Call) (any, error) {
 			return nil, err
 		}
 	}
-	return buildTemplate(n)
+	return buildTemplate(ctx, n)
 }
 
 // mark names what a template was made of: the tip, and the mempool.
@@ -126,8 +126,12 @@ type entry struct {
 	Weight  int64    `json:"weight"`
 }
 
-func buildTemplate(n *Node) (any, error) {
-	p, tip := n.Chain.Params(), n.Chain.Tip()
+func buildTemplate(ctx context.Context, n *Node) (any, error) {
+	tip, candidates, err := n.Loop.Candidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := n.Chain.Params()
 	_, median, _ := n.Chain.After(tip.Hash, 0)
 	now := max(uint32(n.Clock().Unix()), median+1)
 	bits, _, ok := n.Chain.After(tip.Hash, now)
@@ -138,7 +142,7 @@ func buildTemplate(n *Node) (any, error) {
 	if !exact {
 		return nil, rpc.Errorf(rpc.Misc, "%s: the subsidy at height %d is not known", p.Name, tip.Height+1)
 	}
-	entries, included, fees, err := chosen(n)
+	entries, included, fees, err := chosen(p, candidates)
 	if err != nil {
 		return nil, err
 	}
@@ -153,19 +157,14 @@ func buildTemplate(n *Node) (any, error) {
 	if mark, pool := n.mark(); n.News != nil {
 		answer["longpollid"] = mark + pool
 	}
-	if n.Chain.Tip() != tip { // the mempool may have moved on with it
-		return buildTemplate(n)
+	if n.Chain.Tip() != tip {
+		return buildTemplate(ctx, n)
 	}
 	return answer, nil
 }
 
-// chosen returns the mempool's best transactions for a block, in order.
-func chosen(n *Node) ([]entry, []template.Included, int64, error) {
-	p := n.Chain.Params()
-	candidates, err := n.Pool.Candidates()
-	if err != nil {
-		return nil, nil, 0, err
-	}
+// chosen returns the best of the mempool's transactions for a block, in order.
+func chosen(p *chains.Params, candidates []template.Candidate) ([]entry, []template.Included, int64, error) {
 	order, err := template.Choose(candidates, template.Room{Weight: p.BlockWeight - reservedWeight, SigOps: consensus.SigOpLimit(p) - reservedSigOps})
 	if err != nil {
 		return nil, nil, 0, err

@@ -51,7 +51,6 @@ type Pool interface {
 	SpentBy(op wire.OutPoint) (spv.Hash, bool)
 	All() []mempool.Facts
 	Stats(now time.Time) mempool.Stats
-	Candidates() ([]template.Candidate, error)
 }
 
 // Loop is the one that owns a chain: what changes it goes through here, and is announced to peers.
@@ -62,6 +61,8 @@ type Loop interface {
 	Tx(ctx context.Context, tx *wire.MsgTx) (mempool.Result, error)
 	// Whisper tells one peer of a transaction that the mempool would take, and returns whom. Address is the peer's; empty: any.
 	Whisper(ctx context.Context, tx *wire.MsgTx, address string) (string, error)
+	// Candidates returns the tip, and the mempool's transactions for a block on top of it, both of one moment.
+	Candidates(ctx context.Context) (spv.Block, []template.Candidate, error)
 	// Agree is the operator's word that a parked branch may be followed, as chain.Chain.Agree.
 	Agree(ctx context.Context, id spv.Hash) (chain.Moved, error)
 	// Shun leaves a block and all above it, and Readmit takes that back, as chain.Chain does.

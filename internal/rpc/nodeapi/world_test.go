@@ -130,14 +130,22 @@ func (p *part) Block(_ context.Context, raw []byte) (chain.Result, error) {
 			lists[i] = append(lists[i], parsed.Txs)
 		}
 	}
-	close(p.news)
-	p.news = make(chan struct{})
 	if p.over != nil {
 		if _, err := p.over.chain.ParentMoved(p.at); err != nil {
 			return r, err
 		}
 	}
-	return r, p.pool.Moved(p.clock(), lists[0], lists[1])
+	err = p.pool.Moved(p.clock(), lists[0], lists[1])
+	close(p.news)
+	p.news = make(chan struct{})
+	return r, err
+}
+
+func (p *part) Candidates(context.Context) (spv.Block, []template.Candidate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list, err := p.pool.Candidates()
+	return p.chain.Tip(), list, err
 }
 
 func (p *part) Tx(_ context.Context, tx *wire.MsgTx) (mempool.Result, error) {

@@ -1,10 +1,12 @@
 package walletapi
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/internal/rpc"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Numbers of codes that no other wallet's protocol has.
@@ -40,11 +42,38 @@ func answered(err error) error {
 	code := app.CodeOf(err)
 	for _, n := range numbers {
 		if n.code == code {
-			return rpc.Errorf(n.number, "%s", err)
+			return told(n.number, err)
 		}
 	}
-	return rpc.Errorf(rpc.Misc, "%s", err)
+	return told(rpc.Misc, err)
 }
+
+// told is an error with what it says, for a face that speaks another language.
+func told(number rpc.Code, err error) *rpc.Error {
+	out := rpc.Errorf(number, "%s", err)
+	if s, ok := said.By(err); ok {
+		out.Data, _ = json.Marshal(s) // of numbers and text: it never fails
+	}
+	return out
+}
+
+// again is an error as it was told: with what it said, if that came too.
+func again(code app.Code, told *rpc.Error) error {
+	var s said.Sentence
+	if json.Unmarshal(told.Data, &s) == nil && s.Form != "" {
+		return &app.Error{Code: code, Err: &retold{told.Message, s}}
+	}
+	return app.Coded(code, "%s", told.Message)
+}
+
+// retold is an error from a daemon that says something.
+type retold struct {
+	text string
+	said said.Sentence
+}
+
+func (r *retold) Error() string       { return r.text }
+func (r *retold) Says() said.Sentence { return r.said }
 
 // received returns what a daemon answered instead of a result, or why none came, as an error with its code.
 func received(err error) error {
@@ -61,8 +90,8 @@ func received(err error) error {
 	}
 	for _, n := range numbers {
 		if n.number == told.Code {
-			return app.Coded(n.code, "%s", told.Message)
+			return again(n.code, told)
 		}
 	}
-	return app.Coded(app.CodeInvalid, "%s", told.Message)
+	return again(app.CodeInvalid, told)
 }

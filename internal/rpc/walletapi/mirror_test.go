@@ -291,12 +291,15 @@ func TestEvents(t *testing.T) {
 	id := spv.Hash{1}
 	beat := app.Event{Kind: app.EventSync, Chain: &app.ChainState{Name: "dev"}, Time: time.Unix(1, 0).UTC()}
 	var first app.Event
-	for begun := false; !begun; { // until the stream is open
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(3*time.Minute)
+	defer tick.Stop()
+	for begun := false; !begun; { // until the stream is open; a reader whom more events wait for than fit is dropped
 		select {
-		case source.out <- beat:
+		case <-tick.C:
+			source.out <- beat
 		case first = <-got:
 			begun = true
-		case <-time.After(time.Minute):
+		case <-late:
 			t.Fatal("no event")
 		}
 	}

@@ -178,8 +178,8 @@ func (r *run) deliver() {
 // longBehind is for how many ticks one may be behind before that is told.
 const longBehind = 3
 
-// tell publishes the status, and logs why nothing is signed when that changes. To be behind
-// for a moment is usual whenever a block comes.
+// tell publishes the status, and logs why nothing is signed when that changes: quietly where there is no signer, who would not sign
+// anyhow. To be behind for a moment is usual whenever a block comes.
 func (r *run) tell() {
 	s := r.Machine.Status()
 	name := ""
@@ -189,14 +189,18 @@ func (r *run) tell() {
 	if name != settler.RefuseBehind {
 		r.behind = 0
 	}
+	warn, inform := slog.LevelWarn, slog.LevelInfo
+	if r.Signer == nil {
+		warn, inform = slog.LevelDebug, slog.LevelDebug
+	}
 	switch {
 	case name == settler.RefuseBehind && r.behind < longBehind || name == r.refuses:
 	case name == "":
 		r.refuses = name
-		r.Log.Info("nothing stands against signing any more")
+		r.Log.Log(r.ctx, inform, "nothing stands against signing any more")
 	default:
 		r.refuses = name
-		r.Log.Warn("signs nothing", "why", s.Refusal.Error())
+		r.Log.Log(r.ctx, warn, "signs nothing", "why", s.Refusal.Error())
 	}
 	if r.Told != nil {
 		r.Told(s)
