@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"image/color"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -23,11 +22,8 @@ type combinePage struct {
 	below    *field
 	tag      *field
 	fee      *feeSlider
-	picture  *picture
-	cost     *rows
-	why      *widget.Label
+	planned  *planned
 	password *passwordAsk
-	start    *button
 	state    *widget.Label
 	progress *progress
 	kept     *fyne.Container // plans that were begun
@@ -40,22 +36,19 @@ type combinePage struct {
 }
 
 func newCombinePage(u *UI, onBack func()) *combinePage {
-	p := &combinePage{ui: u, cost: newRows(), why: body(""), state: body(""), onBack: onBack, kept: container.New(&column{gap: gap})}
+	p := &combinePage{ui: u, state: body(""), onBack: onBack, kept: container.New(&column{gap: gap})}
 	p.below = newField(u, u.t("any"), func(string) { p.work() })
 	p.tag = newField(u, u.t("any"), func(string) { p.work() })
 	p.fee = newFeeSlider(u, p.work, func() { p.content.Refresh() })
-	p.picture = newPicture(func() color.Color { return u.layerColour(u.session.purse.Chain) })
+	p.planned = newPlanned(u, newButton(u, u.t("Combine now"), func() { p.run(p.plan) }), func() { p.content.Refresh() })
 	p.password = newPasswordAsk(u, func() { p.run(p.plan) })
-	p.start = newButton(u, u.t("Combine now"), func() { p.run(p.plan) })
-	p.start.Importance = widget.HighImportance
 	p.agree = newCheck(u.t("I have read this and agree."), nil)
 	p.agree.Hide()
 	p.progress = newProgress(u, func() { p.content.Refresh() })
 	returns := newIconButton(u, u.t("All coins"), base.NavigateBackIcon(), p.back)
 	form := newPanel(stack(gap/2, strong(u.t("Which coins?")), asked(u.t("Only those of at most"), p.below),
 		asked(u.t("Only with the tag"), p.tag), p.fee.content))
-	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box,
-		p.password.content, p.progress.content, inset(p.agree), inset(p.start), p.state))
+	result := p.planned.card(p.password.content, p.progress.content, inset(p.agree), p.state)
 	p.content, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(returns), stack(0,
 		heading(u.t("Combine coins")),
 		body(u.t("Many small coins make a payment dear. Combine them while fees are low. Whoever looks sees that they are one owner's."))), p.kept,
@@ -103,8 +96,8 @@ func (p *combinePage) work() {
 	ask(p.ui, &p.plans, paused(p.ui, func(ctx context.Context) (app.Plan, error) { return b.PlanCombine(ctx, in, r) }),
 		func(plan app.Plan, err error) {
 			if err != nil {
-				problem := p.ui.texts.Problem(err)
-				p.say(problem.What + "\n" + problem.Next)
+				show(p.password.content, false)
+				p.planned.fail(err)
 				return
 			}
 			if len(plan.Steps) == 0 {
@@ -112,23 +105,14 @@ func (p *combinePage) work() {
 				return
 			}
 			p.plan = &plan
-			setText(p.why, "")
-			p.picture.Show()
-			p.picture.set(p.ui.texts.PlanFlow(&plan))
-			p.cost.set(p.ui.texts.PlanCost(&plan))
 			show(p.password.content, true)
-			p.start.Enable()
-			p.content.Refresh()
+			p.planned.show(p.ui.texts.PlanFlow(&plan), p.ui.texts.PlanCost(&plan))
 		})
 }
 
 func (p *combinePage) say(why string) {
-	setText(p.why, why)
-	p.picture.Hide()
-	p.cost.set(nil)
 	show(p.password.content, false)
-	p.start.Disable()
-	p.content.Refresh()
+	p.planned.say(why)
 }
 
 // run sends what can be sent of a plan.
@@ -193,9 +177,9 @@ func (p *combinePage) newKept(plan app.Plan) fyne.CanvasObject {
 	b, in := p.ui.session.backend, p.ui.session.purse
 	ahead := newButton(p.ui, p.ui.t("Go on"), func() {
 		p.plan = &plan
-		setText(p.why, p.ui.t("Type the password to go on with the plan."))
+		setText(p.planned.why, p.ui.t("Type the password to go on with the plan."))
 		show(p.password.content, true)
-		p.start.Enable()
+		p.planned.act.Enable()
 		p.content.Refresh()
 		if w := p.ui.session.wallet(); w != nil && w.Unlocked {
 			p.run(&plan)

@@ -10,7 +10,20 @@ import (
 // field is an entry of one line that leaves the window's keys to the window.
 type field struct {
 	widget.Entry
-	ui *UI
+	ui    *UI
+	whole fyne.Widget // that this is a part of
+}
+
+// ExtendBaseWidget keeps the widget that embeds this.
+func (f *field) ExtendBaseWidget(w fyne.Widget) {
+	f.whole = w
+	f.Entry.ExtendBaseWidget(w)
+}
+
+// CreateRenderer implements fyne.Widget.
+func (f *field) CreateRenderer() fyne.WidgetRenderer {
+	r := f.Entry.CreateRenderer()
+	return &wheeled{r, newWheel(f.ui, f.whole, r.Objects())}
 }
 
 func newField(u *UI, placeholder string, onChanged func(string)) *field {

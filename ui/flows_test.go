@@ -55,7 +55,7 @@ func TestSend(t *testing.T) {
 		b.tap0("Send 0.3 TST") // a second press while the first runs
 		b.pump()
 		if password == "wrong" {
-			b.wantShown("wrong password", "look at caps lock")
+			b.wantShown("The password is wrong", "look at caps lock")
 		}
 	}
 	b.wantShown("On its way", "Sent")

@@ -187,6 +187,7 @@ func (b *beside) MinSize(objects []fyne.CanvasObject) fyne.Size {
 type masterDetail struct {
 	wide, list, most float32
 	detailOpen       bool
+	alone            bool              // there is nothing to open: the list has all the room
 	narrowOnly       fyne.CanvasObject // the way back
 }
 
@@ -194,7 +195,7 @@ type masterDetail struct {
 func (m *masterDetail) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	list, detail := objects[0], objects[1]
 	show(m.narrowOnly, size.Width < m.wide)
-	if size.Width >= m.wide {
+	if size.Width >= m.wide && !m.alone {
 		show(list, true)
 		show(detail, true)
 		x := max(0, (size.Width-m.most)/2)

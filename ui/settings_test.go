@@ -17,7 +17,7 @@ func TestSettingsOfWallet(t *testing.T) {
 	w.tasks[1].fields[0].SetText("wrong")
 	b.tap("Show them")
 	b.pump()
-	b.wantShown("wrong password")
+	b.wantShown("The password is wrong")
 	b.wantHidden("abandon")
 	b.tap("Show the words")
 	w.tasks[1].fields[0].SetText("right")

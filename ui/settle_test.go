@@ -132,7 +132,7 @@ func TestRefundIsKeptFirst(t *testing.T) {
 	b.settle.review.password.entry.SetText("wrong")
 	b.tap("Sign it, and its refund first")
 	b.pump()
-	b.wantShown("wrong password")
+	b.wantShown("The password is wrong")
 	b.settle.review.password.entry.SetText("right")
 	b.tap("Sign it, and its refund first")
 	b.pump()

@@ -27,6 +27,10 @@ func (r rect) in(o rect) rect {
 	return rect{max(r.x0, o.x0), max(r.y0, o.y0), min(r.x1, o.x1), min(r.y1, o.y1)}
 }
 
+func (r rect) has(p fyne.Position) bool {
+	return p.X >= r.x0 && p.X < r.x1 && p.Y >= r.y0 && p.Y < r.y1
+}
+
 func (r rect) empty() bool { return r.x0 >= r.x1 || r.y0 >= r.y1 }
 
 // inkOf is where a text's letters are: its object may be larger.

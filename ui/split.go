@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"image/color"
 	"strconv"
 	"strings"
 
@@ -27,10 +26,7 @@ type splitPage struct {
 	amounts *field
 	fee     *feeSlider
 	from    *widget.Label
-	why     *widget.Label
-	picture *picture
-	cost    *rows
-	next    *button
+	planned *planned
 	coins   []string
 	draft   *app.Draft
 	onBack  func()
@@ -41,22 +37,19 @@ type splitPage struct {
 const mostCoins = 1000
 
 func newSplitPage(u *UI, onBack func()) *splitPage {
-	p := &splitPage{ui: u, from: caption(""), why: body(""), cost: newRows(), onBack: onBack}
+	p := &splitPage{ui: u, from: caption(""), onBack: onBack}
 	p.count = newField(u, "", nil)
 	p.count.Text, p.count.OnChanged = "2", func(string) { p.work() }
 	p.amounts = newField(u, u.t("instead of a number: 0.1; 0.25; 0.5"), func(string) { p.work() })
 	p.fee = newFeeSlider(u, p.work, func() { p.page.Refresh() })
-	p.picture = newPicture(func() color.Color { return u.layerColour(u.session.purse.Chain) })
-	p.next = newIconButton(u, u.t("Review the payment"), base.NavigateNextIcon(), p.openReview)
-	p.next.Importance = widget.HighImportance
+	p.planned = newPlanned(u, newIconButton(u, u.t("Review the payment"), base.NavigateNextIcon(), p.openReview), func() { p.page.Refresh() })
 	returns := newIconButton(u, u.t("All coins"), base.NavigateBackIcon(), p.back)
 	form := newPanel(stack(gap/2, strong(u.t("Into what?")), asked(u.t("Equal coins, how many"), p.count),
 		asked(u.t("Coins of these amounts"), p.amounts),
 		p.fee.content, p.from))
-	result := newPanel(stack(4, strong(u.t("Before and after")), p.why, inset(p.picture), p.cost.box, inset(p.next)))
 	p.page, _ = scrolled(container.New(&column{gap: gap, most: pageMost}, container.NewHBox(returns), stack(0, heading(u.t("Split coins")),
 		body(u.t("Coins of the right size pay without change, and several payments at once."))),
-		container.New(&beside{wide: 760, first: 380, gap: gap}, form, result)))
+		container.New(&beside{wide: 760, first: 380, gap: gap}, form, p.planned.card())))
 	p.review = newReview(u)
 	p.review.content.Hide()
 	p.content = newFill(p.page, p.review.content)
@@ -113,33 +106,19 @@ func (p *splitPage) work() {
 	p.draft = nil
 	r, err := p.request()
 	if err != nil {
-		p.say(err.Error())
+		p.planned.say(err.Error())
 		return
 	}
-	p.say(p.ui.t("Working it out\u2026"))
+	p.planned.say(p.ui.t("Working it out\u2026"))
 	b, in := p.ui.session.backend, p.ui.session.purse
 	ask(p.ui, &p.plans, paused(p.ui, func(ctx context.Context) (app.Draft, error) { return b.Split(ctx, in, r) }), func(d app.Draft, err error) {
 		if err != nil {
-			problem := p.ui.texts.Problem(err)
-			p.say(problem.What + "\n" + problem.Next)
+			p.planned.fail(err)
 			return
 		}
 		p.draft = &d
-		setText(p.why, "")
-		p.picture.Show()
-		p.picture.set(p.ui.texts.Flow(&d))
-		p.cost.set(p.ui.texts.Cost(&d))
-		p.next.Enable()
-		p.page.Refresh()
+		p.planned.show(p.ui.texts.Flow(&d), p.ui.texts.Cost(&d))
 	})
-}
-
-func (p *splitPage) say(why string) {
-	setText(p.why, why)
-	p.picture.Hide()
-	p.cost.set(nil)
-	p.next.Disable()
-	p.page.Refresh()
 }
 
 func (p *splitPage) openReview() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,4 +97,24 @@ func FuzzImportLabels(f *testing.F) {
 		}
 		clear(w.c.frozen)
 	})
+}
+
+// TestLabelsFull: where no more labels are kept, those that are there can still be changed and removed.
+func TestLabelsFull(t *testing.T) {
+	w := newWorld(t, "dev", 6)
+	for i := range maxNotes {
+		w.c.labels[labelKey{"tx", strconv.Itoa(i)}] = label{text: "x"}
+	}
+	if err := w.c.SetLabel("tx", "new", "y"); err == nil {
+		t.Error("one more is taken")
+	}
+	if err := w.c.SetLabel("tx", "7", "y"); err != nil || w.c.Label("tx", "7") != "y" {
+		t.Errorf("changed: %v", err)
+	}
+	if err := w.c.SetLabel("tx", "7", ""); err != nil || w.c.Label("tx", "7") != "" {
+		t.Errorf("removed: %v", err)
+	}
+	if err := w.c.SetLabel("tx", "new", "y"); err != nil {
+		t.Errorf("room again: %v", err)
+	}
 }

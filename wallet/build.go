@@ -30,6 +30,7 @@ type builder struct {
 	fixed    []*wire.TxOut // the recipients' outputs, then the data's
 	replaced map[spv.Hash]bool
 	least    int64 // the fee must be at least this
+	limit    int64 // the transaction may weigh so much, see check
 }
 
 // maxAncestors bounds chains of unconfirmed transactions, itself included: nodes relay
@@ -78,8 +79,14 @@ func (b *builder) check() error {
 		return fmt.Errorf("lock height %d: want 0 to 499999999", r.LockHeight)
 	}
 	b.fixed = nil
+	if b.limit == 0 {
+		b.limit = MaxWeight
+	}
 	maxes, sum := 0, int64(0)
 	for i, to := range r.Recipients {
+		if to.MaxWeight > 0 {
+			b.limit = min(b.limit, to.MaxWeight)
+		}
 		if to.Max {
 			if maxes++; maxes > 1 || to.Amount != 0 || to.PaysFee {
 				return said.Errorf("recipient %d: only one gets all that is left, and states no amount", i+1)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/peg"
 	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/selection"
@@ -21,7 +22,7 @@ func (c *Chain) Bump(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ran
 	if err != nil {
 		return nil, err
 	}
-	r := Request{Rate: rate, LockHeight: lockHeight}
+	r := Request{Rate: rate, LockHeight: lockHeight, Change: c.payer(e)}
 	var back []byte
 	at := c.changeOf(e.tx)
 	for i, o := range e.tx.TxOut {
@@ -36,6 +37,9 @@ func (c *Chain) Bump(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.Ran
 	}
 	return c.replace(e, r, rng)
 }
+
+// payer returns the account that the first coin of a transaction of ours is of.
+func (c *Chain) payer(e *entry) int { return c.coin(e.tx.TxIn[0].PreviousOutPoint).place.chain.number }
 
 // changeOf returns which output of a transaction is what it leaves over, -1 if none is. A split has many on addresses
 // for change: its coins' were given out, and before them stands the change's own; a replacement's is beyond them.
@@ -60,7 +64,7 @@ func (c *Chain) Cancel(id spv.Hash, rate fee.Rate, lockHeight int32, rng *rand.R
 	if err != nil {
 		return nil, err
 	}
-	account := c.coin(e.tx.TxIn[0].PreviousOutPoint).place.chain.number
+	account := c.payer(e)
 	change, err := c.NextChange(account)
 	if err != nil {
 		return nil, err
@@ -101,6 +105,9 @@ func (c *Chain) replaceable(id spv.Hash) (*entry, error) {
 	return e, nil
 }
 
+// claimable is the most weight of which no deposit to a layer is too large to be claimed.
+const claimable = 4 * peg.MaxDeposit
+
 // replace plans a transaction in the place of another and all that descends from it.
 func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 	b := &builder{c: c, req: r, rng: rng, replaced: map[spv.Hash]bool{e.id: true}}
@@ -123,6 +130,9 @@ func (c *Chain) replace(e *entry, r Request, rng *rand.Rand) (*Draft, error) {
 	old := c.row(e)
 	if was := fee.RateOf(old.Fee, weightOf(e.tx)); r.Rate <= was {
 		return nil, said.Errorf("fee rate %s: want more than the %s of %s", r.Rate, was, e.id)
+	}
+	if was := weightOf(e.tx); was <= claimable {
+		b.limit = claimable // it may be a deposit
 	}
 	for _, in := range e.tx.TxIn {
 		b.must = append(b.must, c.coin(in.PreviousOutPoint))

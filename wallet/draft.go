@@ -9,6 +9,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/peg"
 	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
@@ -31,6 +32,10 @@ type Recipient struct {
 	Amount  int64
 	Max     bool // gets all that is left, Amount is 0; at most one
 	PaysFee bool // the fee comes out of Amount, shared with the others that pay it
+
+	// MaxWeight is the most that the transaction may weigh, for money that a larger one would lose: a deposit to a layer,
+	// which is claimed by showing the whole of it. 0: as much as nodes relay.
+	MaxWeight int64
 }
 
 // Request says what a transaction shall do.
@@ -135,17 +140,7 @@ func Dust(p *chains.Params, script []byte) int64 {
 	if address.KindOf(p, script) == address.Data {
 		return 0
 	}
-	if p.Policy.DustLimit > 0 {
-		return p.Policy.DustLimit
-	}
-	size := address.OutputWeight(script) / 4
-	switch address.KindOf(p, script) {
-	case address.P2WPKH, address.P2WSH, address.P2TR, address.Future:
-		size += 32 + 4 + 1 + 107/4 + 4 // an input whose witness counts a quarter
-	default:
-		size += 148
-	}
-	return fee.Rate(p.Policy.DustRate).OfVirtual(size)
+	return peg.Dust(p, script)
 }
 
 // checkOutput refuses outputs that nobody relays.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/layeredpow/lamina/internal/testchain"
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/peg"
 	"github.com/layeredpow/lamina/wallet/address"
 	"github.com/layeredpow/lamina/wallet/fee"
 	"github.com/layeredpow/lamina/wallet/message"
@@ -447,6 +448,49 @@ func TestBurnOutput(t *testing.T) {
 	} {
 		if _, err := w.c.Draft(Request{Rate: 1_000_000, Recipients: c.to}, w.rng); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestMaxWeight: where a recipient bounds the transaction's weight no way of choosing coins goes beyond, nor does a
+// replacement of what is small enough to be a deposit to a layer.
+func TestMaxWeight(t *testing.T) {
+	w := newWorld(t, "dev", 41)
+	pile(t, w, 0, 400) // P2PKH: more than 220 of them take more than a claim can show
+	all := w.c.Balance().Confirmed
+	to := Recipient{Script: w.stranger(), MaxWeight: claimable}
+	request := func(r Recipient) Request { return Request{Recipients: []Recipient{r}, Rate: 1000} }
+	var short *selection.Shortage
+	rest := to
+	rest.Max = true
+	if _, err := w.c.Draft(request(rest), w.rng); !errors.As(err, &short) || !short.Heavy {
+		t.Errorf("all of it: %v", err)
+	}
+	rest.MaxWeight = 0
+	if d := w.draft(request(rest)); len(d.Inputs()) != 400 {
+		t.Errorf("%d inputs, want all 400", len(d.Inputs()))
+	}
+	to.Amount = all * 3 / 4
+	if _, err := w.c.Draft(request(to), w.rng); !errors.As(err, &short) || !short.Heavy {
+		t.Errorf("three quarters: %v", err)
+	}
+	to.Amount = all / 2
+	d := w.draft(request(to))
+	s := w.sign(d)
+	if n := s.Tx().SerializeSizeStripped(); n > peg.MaxDeposit || len(d.Inputs()) < 190 {
+		t.Errorf("%d bytes, %d inputs", n, len(d.Inputs()))
+	}
+	w.commit(s)
+	for rate := fee.Rate(2000); ; rate *= 2 {
+		d, err := w.c.Bump(s.ID(), rate, 0, w.rng)
+		if errors.As(err, &short) && short.Heavy {
+			break // more coins would have been needed than fit
+		}
+		if err != nil {
+			t.Fatalf("at %s: %v", rate, err)
+		}
+		if n := w.sign(d).Tx().SerializeSizeStripped(); n > peg.MaxDeposit {
+			t.Fatalf("at %s: %d bytes", rate, n)
 		}
 	}
 }

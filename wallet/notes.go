@@ -72,7 +72,7 @@ func (c *Chain) checkLabel(key labelKey, l label) error {
 	if key.ref == "" {
 		return fmt.Errorf("label of type %s: no reference", key.kind)
 	}
-	if len(c.labels) >= maxNotes {
+	if _, have := c.labels[key]; !have && l.text != "" && len(c.labels) >= maxNotes {
 		return fmt.Errorf("labels: %d, no more are kept", len(c.labels))
 	}
 	return errors.Join(plain("reference", key.ref, maxRef), plain("label", l.text, MaxLabel), plain("origin", l.origin, maxOrigin))

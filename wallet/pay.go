@@ -24,7 +24,7 @@ func (b *builder) pay() (*Draft, error) {
 		// The counts may take three bytes each; one output more may be the change.
 		Base: b.baseWeight(min(len(coins), 0xfd), len(b.fixed)+1), Rate: b.req.Rate, LongTerm: b.req.LongTerm,
 		ChangeWeight: address.OutputWeight(b.change.Script), ChangeSpend: spend,
-		MinChange: max(Dust(b.c.params, b.change.Script), policy.SoftDust, b.req.LongTerm.Of(spend)), MaxWeight: MaxWeight,
+		MinChange: max(Dust(b.c.params, b.change.Script), policy.SoftDust, b.req.LongTerm.Of(spend)), MaxWeight: b.limit,
 	}
 	var out int64
 	for _, o := range b.fixed {
@@ -129,7 +129,7 @@ func (b *builder) sweep() (*Draft, error) {
 		}
 	}
 	weight += b.baseWeight(len(picked), len(b.fixed))
-	if weight > MaxWeight {
+	if weight > b.limit {
 		return nil, b.short(selection.Shortage{Need: sum, Have: sum, Heavy: true})
 	}
 	apart := b.apart()
@@ -161,8 +161,8 @@ func (b *builder) sweep() (*Draft, error) {
 func (b *builder) assemble(picked []*coin, outs []*wire.TxOut, weight int64, algorithm string) (*Draft, error) {
 	b.rng.Shuffle(len(picked), func(i, j int) { picked[i], picked[j] = picked[j], picked[i] })
 	b.rng.Shuffle(len(outs), func(i, j int) { outs[i], outs[j] = outs[j], outs[i] })
-	if weight > MaxWeight {
-		return nil, said.Errorf("transaction of weight %d: want at most %d", weight, MaxWeight)
+	if weight > b.limit {
+		return nil, said.Errorf("transaction of weight %d: want at most %d", weight, b.limit)
 	}
 	d := &Draft{params: b.c.params, tx: wire.NewMsgTx(2), weight: weight, algorithm: algorithm}
 	for id := range b.replaced {

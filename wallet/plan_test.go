@@ -214,3 +214,25 @@ func TestBumpSplit(t *testing.T) {
 		}
 	}
 }
+
+// TestBumpWithoutChange: a replacement that wants another coin leaves what is over to the account that pays.
+func TestBumpWithoutChange(t *testing.T) {
+	w := newWorld(t, "dev", 5)
+	w.mine(w.pay(w.receive(2), 100_000))
+	first := w.sign(w.draft(Request{Recipients: []Recipient{{Script: w.stranger(), Max: true}}, Rate: 1000}))
+	w.commit(first)
+	w.mine(w.pay(w.receive(2), 200_000))
+	d, err := w.c.Bump(first.ID(), 5000, 0, w.rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkDraft(t, w.c, d)
+	for _, o := range d.Outputs() {
+		if o.Ours && (o.place.chain.number != 2 || !o.Change) {
+			t.Errorf("change goes to account %d", o.place.chain.number)
+		}
+	}
+	if len(d.Inputs()) != 2 || len(d.Outputs()) != 2 {
+		t.Errorf("%d inputs, %d outputs", len(d.Inputs()), len(d.Outputs()))
+	}
+}

@@ -43,6 +43,7 @@ type thing struct {
 	X, Y, W, H float32 // in pixels of the window
 	Seen       bool    // its middle is not scrolled away
 	Off        bool    // it cannot be pressed
+	On         bool    // it is ticked
 }
 
 // sight is what a window shows, in the order in which it is read.
@@ -73,7 +74,7 @@ func look(c fyne.Canvas) sight {
 		add := func(kind, text string, off bool) {
 			mx, my := at.X+size.Width/2, at.Y+size.Height/2
 			s.Things = append(s.Things, thing{kind, text, at.X * scale, at.Y * scale, size.Width * scale, size.Height * scale,
-				mx >= x0 && mx <= x1 && my >= y0 && my <= y1, off})
+				mx >= x0 && mx <= x1 && my >= y0 && my <= y1, off, false})
 		}
 		clip := func() (float32, float32, float32, float32) {
 			return max(x0, at.X), max(y0, at.Y), min(x1, at.X+size.Width), min(y1, at.Y+size.Height)
@@ -88,6 +89,7 @@ func look(c fyne.Canvas) sight {
 		}
 		if c := within[widget.Check](o); c != nil {
 			add("check", c.Text, c.Disabled())
+			s.Things[len(s.Things)-1].On = c.Checked
 			return
 		}
 		if c := within[widget.Select](o); c != nil {
@@ -404,7 +406,7 @@ func (u *hand) enter(text string, pick func(sight) *thing, focus func()) {
 		u.key("ctrl+a")
 		u.key("BackSpace")
 		u.typed(text)
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); { // keys arrive when they do
+		for end := time.Now().Add(15 * time.Second); time.Now().Before(end); { // keys arrive when they do
 			if o := pick(u.see()); o != nil && strings.HasPrefix(o.Text, text+"\n") {
 				return
 			}

@@ -199,6 +199,14 @@ func (u *hand) pay(address string) {
 // agreed consents to every warning, gives the password where it is wanted, and presses the button.
 func (u *hand) agreed(button, shot string) {
 	u.t.Helper()
+	unticked := func(s sight) (all []*thing) {
+		for i, o := range s.Things {
+			if o.Kind == "check" && o.Text == "" && !o.On {
+				all = append(all, &s.Things[i])
+			}
+		}
+		return all
+	}
 	for range 10 {
 		s := u.see()
 		if e := s.find("entry", "Password of the wallet"); e != nil && strings.HasPrefix(e.Text, "\n") {
@@ -207,10 +215,9 @@ func (u *hand) agreed(button, shot string) {
 		if b := s.find("button", button); b != nil && !b.Off {
 			break
 		}
-		for _, o := range s.Things {
-			if o.Kind == "check" && o.Text == "" {
-				u.press("a warning", func(s sight) *thing { return s.find("check", "") })
-			}
+		if left := len(unticked(s)); left > 0 { // a second press too early would take it back
+			u.press("a warning", func(s sight) *thing { return append(unticked(s), nil)[0] })
+			u.until("its tick", func(s sight) bool { return len(unticked(s)) < left })
 		}
 	}
 	u.press(button, func(s sight) *thing { return s.find("button", button) })
@@ -299,7 +306,9 @@ func (u *hand) withdraw() {
 	u.shot("38-withdraw-review")
 	u.agreed("Burn ", "39-withdraw-sent")
 	u.click("Settle")
-	u.shows("The burn cannot be undone")
+	u.until("the burn on its way", func(s sight) bool { // or over already: a slow hand misses the moment
+		return s.find("label", "The burn cannot be undone") != nil || s.find("label", "Paid on Dev.") != nil
+	})
 	u.shot("39-withdraw-underway")
 	u.showsIn(patienceSettled, "Paid on Dev.")
 	u.shot("39-withdraw-paid")
@@ -348,7 +357,7 @@ func (u *hand) lock() {
 	u.t.Helper()
 	u.key("ctrl+l")
 	u.click("Settings")
-	u.until("a locked wallet", func(s sight) bool { return s.find("label", "unlocked.") == nil })
+	u.until("a locked wallet", func(s sight) bool { return s.find("label", "Locked.") != nil })
 	u.shot("60-locked")
 }
 

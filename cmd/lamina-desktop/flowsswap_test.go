@@ -25,18 +25,7 @@ func (u *hand) swap(b *hand) {
 	u.choose("You give, on", "Dev native layer")
 	u.fill("Amount", "0.4")
 	u.choose("You get, on", "Dev")
-	u.press("the second amount", func(s sight) *thing {
-		passed := false
-		for i, o := range s.Things {
-			if o.Kind == "label" && o.Text == "You get, on" {
-				passed = true
-			}
-			if passed && o.Kind == "entry" {
-				return &s.Things[i]
-			}
-		}
-		return nil
-	})
+	u.press("the second amount", func(s sight) *thing { return s.after("You get, on", "entry") })
 	u.typed("0.4")
 	u.shot("51-swap")
 	u.click("Make the offer")
@@ -46,24 +35,7 @@ func (u *hand) swap(b *hand) {
 	b.click("Settle")
 	b.click("Swap with somebody")
 	b.pasted("an offer that you were given", offer)
-	last := func(s sight) (found *thing) { // the first is for an offer of one's own
-		for i, o := range s.Things {
-			if o.Kind == "entry" && strings.HasSuffix(o.Text, "\nPassword of the wallet") {
-				found = &s.Things[i]
-			}
-		}
-		return found
-	}
-	if last(b.see()) != nil {
-		b.enter(flowsPassword, last, func() { b.press("the password", last) })
-	}
-	b.until("the terms", func(s sight) bool { o := s.find("button", "Take the offer"); return o != nil && !o.Off })
-	b.shot("53-terms")
-	b.click("Take the offer")
-	b.shows("Give this answer to the other side")
-	b.shot("54-answered")
-	answer := b.long()
-	b.click("Back")
+	answer := b.taken()
 	u.click("Back")
 	u.pasted("the other side's answer", answer)
 	u.shot("55-answer")
@@ -74,6 +46,30 @@ func (u *hand) swap(b *hand) {
 	u.shot("58-swapped")
 	b.shows("Redeemed: the money is yours.")
 	b.shot("59-swapped-other")
+}
+
+// taken takes the offer that was pasted, and returns the answer.
+func (u *hand) taken() (answer string) {
+	u.t.Helper()
+	last := func(s sight) (found *thing) { // the first is for an offer of one's own
+		for i, o := range s.Things {
+			if o.Kind == "entry" && strings.HasSuffix(o.Text, "\nPassword of the wallet") {
+				found = &s.Things[i]
+			}
+		}
+		return found
+	}
+	if last(u.see()) != nil {
+		u.enter(flowsPassword, last, func() { u.press("the password", last) })
+	}
+	u.until("the terms", func(s sight) bool { o := s.find("button", "Take the offer"); return o != nil && !o.Off })
+	u.shot("53-terms")
+	u.click("Take the offer")
+	u.shows("Give this answer to the other side")
+	u.shot("54-answered")
+	answer = u.long()
+	u.click("Back")
+	return answer
 }
 
 // long returns the long text that is shown for the other side.

@@ -21,7 +21,7 @@ import (
 const socketName = "desktop.sock"
 
 // handOverTime is how long a start waits for the program that runs already.
-const handOverTime = 3 * time.Second
+const handOverTime = 10 * time.Second
 
 // answered is what the program that runs says when it has taken a request.
 const answered = "taken\n"

@@ -12,10 +12,13 @@ import (
 	"github.com/layeredpow/lamina/ui"
 )
 
+// longest is how long is waited for what comes a moment later, on a machine that does much else.
+const longest = 2 * time.Minute
+
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(longest); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited for %s", what)
 		}

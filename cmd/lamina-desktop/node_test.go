@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,8 +60,7 @@ func fakeNode(how string, args []string) int {
 			if call.Method == "stop" {
 				ended <- os.Interrupt
 			}
-			asked, _ := os.ReadFile(filepath.Join(value("--data-dir"), askedName))
-			_ = os.WriteFile(filepath.Join(value("--data-dir"), askedName), append(asked, call.Method+"\n"...), 0o600)
+			asked := note(filepath.Join(value("--data-dir"), askedName), call.Method)
 			batches, made := "[]", bytes.Count(asked, []byte("generatetoaddress\n")) > 0
 			if bytes.Contains(asked, []byte("makefirstlink\n")) && made {
 				batches = `[{"number":0}]`
@@ -84,6 +84,21 @@ func fakeNode(how string, args []string) int {
 	fmt.Println(string(ports))
 	<-ended
 	return 0
+}
+
+// noting is held while something is written down: questions come from several sides at once.
+var noting sync.Mutex
+
+// note adds a line to a file, which is never seen without what was in it before, and returns what that was.
+func note(path, line string) (before []byte) {
+	noting.Lock()
+	defer noting.Unlock()
+	before, _ = os.ReadFile(path)
+	if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+		_, _ = f.WriteString(line + "\n")
+		_ = f.Close()
+	}
+	return before
 }
 
 func nodeFolder(t *testing.T, how string) *folder {
@@ -121,11 +136,9 @@ func TestNodeRunsWithTheFolder(t *testing.T) {
 	if c := n.Chains[0]; c.Height != 12 || c.Headers != 13 || !c.Synced || c.Peers != 2 || c.Received != 100 || c.Sent != 200 || c.Revenue != 15e9 {
 		t.Errorf("told of the chain %+v", c)
 	}
-	started := strings.Join(n.Log, "\n")
 	for _, want := range []string{"--stack dev", "--listen dev=127.0.0.1:0", "--mine-to dev=ldev1payee", "--mine"} {
-		if !strings.Contains(started, want) {
-			t.Errorf("it was started without %s: %s", want, started)
-		}
+		// What it writes arrives by another pipe than that it is ready.
+		eventually(t, "a start with "+want, func() bool { return strings.Contains(strings.Join(look(present.NodeRunning).Log, "\n"), want) })
 	}
 	if peers := fmt.Sprint(f.node.peers()); peers != "map[dev:127.0.0.1:4242 dev-native:127.0.0.1:4243]" {
 		t.Errorf("the wallet would connect to %s", peers)
@@ -166,7 +179,7 @@ func TestNodeOutlivesAKill(t *testing.T) {
 	}
 	select {
 	case <-left.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(longest):
 		t.Fatal("the node that was left goes on")
 	}
 	foreign := f.node.current()

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,4 +170,117 @@ func refundedAbroad(w *abroad) {
 	w.phase("alice", "refunded")
 	w.up(w.wallets[1])
 	w.phase("bob", "refunded")
+}
+
+// TestSwapEndToEnd: alice and bob swap money of the L1 for that of a layer. Between any two steps both daemons are killed, and the node
+// with what it has in no block: with them, or in turns right after them, so that they see it go and come back.
+func TestSwapEndToEnd(t *testing.T) {
+	w := newDealWorld(t)
+	w.reward("alice", "dev")
+	w.reward("bob", "dev-issued")
+	kills := 0
+	kill := func() {
+		t.Helper()
+		if kills++; kills%2 == 0 {
+			w.kill(w.nodes[0], w.wallets[0], w.wallets[1])
+			return
+		}
+		w.kill(w.wallets[:]...)
+		w.kill(w.nodes[0])
+	}
+	var height int
+	w.must(&height, "rpc", "--data-dir", w.path("node"), "--chain", "dev", "getblockcount")
+	offer, answer := w.path("offer.txt"), w.path("answer.txt")
+	w.of("alice", nil, "swap", "offer", "--give", "dev=3", "--get", "dev-issued=5", "--t1", strconv.Itoa(height+9200), "--t2", strconv.Itoa(height+9000),
+		"--yes", "-o", offer)
+	kill()
+	w.of("bob", nil, "swap", "take", "@"+offer, "--yes", "-o", answer)
+	kill()
+	w.of("alice", nil, "swap", "accept", "0", "@"+answer)
+	kill()
+	w.fund("alice")
+	kill()
+	w.moves("bob", "fund")
+	w.fund("bob")
+	kill()
+	w.moves("alice", "redeem")
+	w.of("alice", nil, "swap", "redeem", "0")
+	kill() // what she has signed is sent all the same
+	w.phase("alice", "redeemed")
+	w.until("alice's money", func() error {
+		if n := w.spendable("alice", "dev-issued"); n < 5*dealCoin-100_000 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	kill()
+	w.of("bob", nil, "wallet", "unlock", "bob", "--for", "10m") // he does nothing else: his daemon redeems
+	w.phase("bob", "redeemed")
+	w.until("bob's money", func() error {
+		if n := w.spendable("bob", "dev"); n < 3*dealCoin-100_000 {
+			return fmt.Errorf("spendable %d", n)
+		}
+		return nil
+	})
+	kill()
+	var list struct {
+		Swaps []struct{ Phase, Move string }
+	}
+	for _, who := range []string{"alice", "bob"} {
+		w.moves(who, "rest") // once the redemption is deep
+		w.show(who, &list, "swap", "list")
+		if len(list.Swaps) != 1 || list.Swaps[0].Phase != "redeemed" || list.Swaps[0].Move != "rest" {
+			t.Errorf("%s: %+v", who, list)
+		}
+	}
+}
+
+// swapNow is what a swap's status says.
+type swapNow struct {
+	Phase, Move, Why string
+	Signed           *string
+	Refunds          []struct{ Raw string }
+}
+
+func (w *dealWorld) swap(who string, holds func(*swapNow) bool) (now swapNow) {
+	w.t.Helper()
+	w.until(who+"'s swap", func() error {
+		now = swapNow{}
+		w.show(who, &now, "swap", "status", "0")
+		if !holds(&now) {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	})
+	return now
+}
+
+func (w *dealWorld) moves(who, move string) swapNow {
+	w.t.Helper()
+	return w.swap(who, func(s *swapNow) bool { return s.Move == move })
+}
+
+func (w *dealWorld) phase(who, phase string) swapNow {
+	w.t.Helper()
+	return w.swap(who, func(s *swapNow) bool { return s.Phase == phase })
+}
+
+// fund funds a side. Where the refunds cannot be written nothing is signed.
+func (w *dealWorld) fund(who string) {
+	w.t.Helper()
+	w.moves(who, "fund") // a daemon that was just started may have to look first
+	args := []string{"swap", "fund", "0", "--data-dir", w.path(who), "--password-file", w.hidden, "--yes", "-o"}
+	if err := w.ask(nil, append(args, filepath.Join(w.dir, "no", "folder"))...); err == nil || !strings.Contains(err.Error(), "nothing was signed") {
+		w.fail("funded without refunds: %v", err)
+	}
+	if s := w.moves(who, "fund"); s.Signed != nil || len(s.Refunds) > 0 {
+		w.fail("signed: %+v", s)
+	}
+	file := w.path(who + ".refunds")
+	w.must(nil, append(args, file)...)
+	raw, err := os.ReadFile(file)
+	var kept keptRefunds
+	if err = errors.Join(err, json.Unmarshal(raw, &kept)); err != nil || len(kept.Refunds) == 0 || kept.Refunds[0].Raw == "" {
+		w.fail("%s: %v: %s", file, err, raw)
+	}
 }

@@ -80,7 +80,7 @@ const (
 	EventConfirmed EventKind = "confirmed" // it got into a block
 	EventReorged   EventKind = "reorged"   // its block is gone: it is unconfirmed again, or void
 	EventChanged   EventKind = "changed"   // it was replaced, abandoned, sent
-	EventSync      EventKind = "sync"      // a chain's stage, tip or peers changed
+	EventSync      EventKind = "sync"      // a chain's stage, tip or peers changed, or what its filters rest on
 	EventWallet    EventKind = "wallet"    // a wallet was made, locked or unlocked
 )
 

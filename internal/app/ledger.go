@@ -58,6 +58,13 @@ type chainSnapshot struct {
 	sampled *Sampled
 }
 
+// same tells whether nothing has changed that listeners are told of: how far the chain is, and what Trust rests on.
+func (s *chainSnapshot) same(now *chainSnapshot) bool {
+	a, b := &s.status, &now.status
+	return a.Tip == b.Tip && a.Stage == b.Stage && a.Synced == b.Synced && a.Peers == b.Peers && s.scanned == now.scanned &&
+		a.Rung == b.Rung && a.FilterPeers == b.FilterPeers && a.BloomPeers == b.BloomPeers && a.Disputed == b.Disputed
+}
+
 // wake has a loop look at what it is asked. It travels as an input, and may be lost when
 // a run ends: the next one looks of its own accord.
 type wake struct{ syncer.Input }
@@ -307,8 +314,7 @@ func (l *ledger) tell(r p2p.Report) {
 	s.eta = l.pace.eta(l.clock(), s.status.Share())
 	l.whisperDue(s.status.Peers)
 	old := l.shown.Swap(s)
-	if old == nil || old.status.Tip != s.status.Tip || old.status.Stage != s.status.Stage || old.status.Synced != s.status.Synced ||
-		old.status.Peers != s.status.Peers || old.scanned != s.scanned {
+	if old == nil || !old.same(s) {
 		state := l.state()
 		l.feed.send(Event{Kind: EventSync, Time: l.clock(), Chain: &state})
 		l.deals.wake() // not before the layers' view of their L1 is as new

@@ -55,8 +55,8 @@ func (s *settler) fundSwap() {
 		s.w.t.Fatalf("funding: %+v", f)
 	}
 	s.again()
-	w := s.swap("signed", func(w *Swap) bool { return w.Signed != nil })
-	if *w.Signed != f.ID || w.Move != "fund" {
+	w := s.swap("signed", func(w *Swap) bool { return w.Signed != nil && w.Move == "fund" }) // once it knows again how deep the other leg is
+	if *w.Signed != f.ID {
 		s.w.t.Fatalf("signed: %+v, want %s", w, f.ID)
 	}
 	if s.w.inPool(d.Chain, f.ID) {

@@ -170,6 +170,10 @@ func (w *devStack) stands() string {
 		for _, s := range w.wallets {
 			if balance, err := s.Balance(context.Background(), s.on(p.Name)); err == nil {
 				fmt.Fprintf(&b, "\n%s on %s: %+v", s.name, p.Name, balance.Trust)
+				if c, err := s.ledger(p.Name); err == nil {
+					at := c.state()
+					fmt.Fprintf(&b, ", %s, waits for %q, trouble %q", at.Stage, at.Waiting, at.Trouble)
+				}
 			}
 			if p.Peg != nil {
 				deposits, err := s.Deposits(context.Background(), s.name, p.Name)

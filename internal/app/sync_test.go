@@ -31,14 +31,19 @@ func until(t *testing.T, s *app.Sync, done func(app.Progress) bool) app.Progress
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var last app.Progress
+	reached := false // what is told while it ends does not count
 	if err := s.Run(ctx, func(r app.Progress) {
+		if reached {
+			return
+		}
 		if last = r; done(r) {
+			reached = true
 			cancel()
 		}
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !done(last) {
+	if !reached {
 		t.Fatalf("ran out of time at %+v", last)
 	}
 	return last

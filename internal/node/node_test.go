@@ -176,3 +176,34 @@ func TestJobTakesNewTransactions(t *testing.T) {
 		t.Errorf("the coinbase pays %d, want %d", job.Parent.Value, subsidy+5000)
 	}
 }
+
+// TestBlockIsFollowed: when a block has been taken, the mempool has moved with it and the layers stand behind their L1: nobody who
+// handed it in sees what was before.
+func TestBlockIsFollowed(t *testing.T) {
+	a := start(t, Config{})
+	dev, layer := a.loop("dev"), a.loop("dev-native")
+	a.pays = anybody
+	paid := block(t, dev, a.generate("dev", 12)[0]).Txs[0]
+	op, value := wire.OutPoint{Hash: paid.TxHash()}, paid.TxOut[0].Value
+	for range 30 {
+		value -= 5000
+		tx := spendOpen(op, &wire.TxOut{Value: value, PkScript: anybody})
+		op = wire.OutPoint{Hash: tx.TxHash()}
+		_, err := dev.Tx(t.Context(), tx)
+		check(t, err)
+		a.generate("dev", 1)
+		if dev.Pool().Knows(tx.TxHash()) {
+			t.Fatalf("block %s is taken, and what it holds is in the mempool still", dev.View().Tip())
+		}
+	}
+	a.generate("dev-native", 1)
+	low := layer.View().Tip()
+	a.generate("dev", 2)
+	a.generate("dev-native", 1)
+	anchor, _ := dev.View().BlockAt(dev.View().Tip().Height - layer.Params().Layer.AnchorDepth - 1)
+	_, err := dev.Shun(t.Context(), anchor.Hash)
+	check(t, err)
+	if tip, _, err := layer.Candidates(t.Context()); err != nil || tip != low {
+		t.Errorf("the layer's next block goes on %s, want %s: the anchor of what was above is gone: %v", tip, low, err)
+	}
+}

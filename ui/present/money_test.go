@@ -99,7 +99,8 @@ func TestEveryCodeHasItsStep(t *testing.T) {
 		app.CodeWords, app.CodeDamaged,
 		app.CodeFunds, app.CodeConsent, app.CodeConflict, app.CodeWatch, app.CodeOffline, app.CodeInUse, app.CodeStopped, app.CodeInternal} {
 		p := x.Problem(app.Coded(c, "coin 1: spent"))
-		if other, twice := seen[p.Next]; twice || p.Next == "" || p.What != "coin 1: spent" {
+		all := c == app.CodeLocked || c == app.CodePassword || c == app.CodeWords || c == app.CodeInUse // the code says it all
+		if other, twice := seen[p.Next]; twice || p.Next == "" || p.What == "" || (p.What == "coin 1: spent") == all {
 			t.Errorf("%s: %+v, as %s", c, p, other)
 		}
 		seen[p.Next] = c

@@ -124,7 +124,7 @@ func (b *Book) NewDeposit(layer spv.Hash, script []byte, maxFee uint64, amount i
 	if err := b.keep(d, l1, vault.PkScript); err != nil {
 		return Deposit{}, wallet.Recipient{}, err
 	}
-	return d, wallet.Recipient{Script: vault.PkScript, Amount: amount}, nil
+	return d, wallet.Recipient{Script: vault.PkScript, Amount: amount, MaxWeight: 4 * peg.MaxDeposit}, nil
 }
 
 // plan judges a deposit before any money moves.

@@ -235,7 +235,11 @@ func TestBadDeposits(t *testing.T) {
 		{"long script", w.id, make([]byte, peg.MaxScript+1), fees[0], 2000, "10001 bytes"},
 	} {
 		before := w.p.log.count
-		_, _, err := w.p.b.NewDeposit(c.layer, c.script, c.fee, c.amount)
+		_, to, err := w.p.b.NewDeposit(c.layer, c.script, c.fee, c.amount)
+		// A claim shows the transaction without its witness: what weighs at most four times as much always fits.
+		if err == nil && (to.MaxWeight <= 0 || to.MaxWeight > 4*peg.MaxDeposit) {
+			t.Errorf("%s: a deposit of weight %d may be planned: it could never be claimed", c.name, to.MaxWeight)
+		}
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}

@@ -59,7 +59,10 @@ func (m *Machine) leaveInitial() {
 	h, _ := m.chain.Header(m.chain.Tip().Hash)
 	fresh := m.now.Sub(time.Unix(int64(h.Time()), 0)) < freshTip
 	private := m.params.Network == chains.Dev || m.params.Network == chains.Regtest
-	alone := len(m.peers) == 0 && private
+	// Light clients have nothing to tell: beside them alone one is as alone as without them.
+	alone := private && !slices.ContainsFunc(m.peers, func(p *peer) bool {
+		return p.serves&(wire.SFNodeNetwork|wire.SFNodeNetworkLimited) != 0
+	})
 	work, _ := m.chain.WorkAt(m.chain.Tip().Hash)
 	if work.Lt(&m.params.MinimumWork) {
 		return

@@ -6,6 +6,8 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv/chains"
+	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -195,4 +197,28 @@ func TestPackageSpreads(t *testing.T) {
 	n.hold(false, child, list...)
 	n.same(list)
 	n.quiet(list)
+}
+
+// TestAloneWithLightClients: on a private network a node whose old tip nobody can better is not behind, be its peers light clients;
+// one that has a peer who keeps blocks waits for what that tells, and so does any on a public network.
+func TestAloneWithLightClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		services wire.ServiceFlag
+		network  chains.Network
+		initial  bool
+	}{
+		"a light client":                     {0, chains.Dev, false},
+		"a light client on a public network": {0, chains.Main, true},
+		"a node":                             {wire.SFNodeNetwork, chains.Dev, true},
+		"a pruned node":                      {wire.SFNodeNetworkLimited, chains.Dev, true},
+	} {
+		n := newNetwork(t, 3)
+		n.p.Network = c.network
+		h := n.node("old")
+		n.step(h, syncer.Connected{Peer: 1, Services: c.services, Version: msg.Version})
+		n.step(h, syncer.Tick{})
+		if got := h.node.m.Status().Initial; got != c.initial {
+			t.Errorf("%s: initial %t, want %t", name, got, c.initial)
+		}
+	}
 }

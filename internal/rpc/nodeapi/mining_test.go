@@ -302,3 +302,36 @@ func TestLongPollEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestTemplateOfOneMoment: a template that is asked for while a block comes never goes on top of the block with what is in it.
+func TestTemplateOfOneMoment(t *testing.T) {
+	w := start(t)
+	call[[]string](w, "generatetoaddress", 15, w.address(w.l1))
+	op, value := w.first(1), int64(5_000_000_000)
+	for range 20 {
+		value -= 10_000
+		tx := spend(op, value)
+		op.Hash = tx.TxHash()
+		call[string](w, "sendrawtransaction", hex.EncodeToString(serialized(tx)))
+		block, before := w.l1.solved(anyonePay), w.l1.chain.Tip()
+		taken := make(chan error, 1)
+		go func() {
+			_, err := w.l1.Block(t.Context(), block)
+			taken <- err
+		}()
+		for done := false; !done; {
+			select {
+			case err := <-taken:
+				check(t, err)
+				done = true
+			default:
+			}
+			got, err := buildTemplate(t.Context(), w.l1.node)
+			check(t, err)
+			fields := got.(map[string]any)
+			if fields["previousblockhash"] != before.Hash && len(fields["transactions"].([]entry)) > 0 {
+				t.Fatalf("on block %s: a transaction that is in it", fields["previousblockhash"])
+			}
+		}
+	}
+}

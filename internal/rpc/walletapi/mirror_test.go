@@ -19,6 +19,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // serve puts a Backend on a server of its own and returns a client of it, the raw access and all that the server logged.
@@ -89,6 +90,9 @@ func (f filler) fill(v reflect.Value) {
 		return
 	case proof.Assumption:
 		v.SetUint(1 + f.rand.Uint64N(uint64(proof.ClockOpen)))
+		return
+	case said.Sentence: // holds sentences
+		v.Set(reflect.ValueOf(said.Of("%d of %s", f.rand.Uint32(), said.Of("what"))))
 		return
 	case spv.Outcome:
 		v.SetUint(1 + f.rand.Uint64N(uint64(spv.NotChecked)))
@@ -207,11 +211,28 @@ func TestMirror(t *testing.T) {
 				if app.CodeOf(err) != code.code || err.Error() != "purse: what is wrong" {
 					t.Errorf("code %s: got %s, %v", code.code, app.CodeOf(err), err)
 				}
+				if s, ok := said.By(err); ok {
+					t.Errorf("code %s: says %+v, and was told nothing", code.code, s)
+				}
 			}
 		})
 	}
 	if text := logs.String(); strings.Contains(text, secretMark) || strings.Contains(text, "text ") {
 		t.Errorf("a request's content is in the log:\n%s", text)
+	}
+}
+
+// TestErrorsSay: what an error says comes back with it.
+func TestErrorsSay(t *testing.T) {
+	r := &recorder{}
+	c, _, _ := serve(t, r, nil)
+	for _, code := range numbers {
+		r.err = fmt.Errorf("purse: %w", app.Saying(code.code, "wallet %s: %d is wrong", "main", 7))
+		_, err := c.ListWallets(t.Context())
+		if s, ok := said.By(err); !ok || !reflect.DeepEqual(s, said.Of("wallet %s: %d is wrong", "main", 7)) ||
+			app.CodeOf(err) != code.code || err.Error() != "purse: wallet main: 7 is wrong" {
+			t.Errorf("code %s: got %s, %v, which says %+v", code.code, app.CodeOf(err), err, s)
+		}
 	}
 }
 
