@@ -62,7 +62,8 @@ func newLayersScreen(u *UI) *layersScreen {
 	s := &layersScreen{ui: u, rows: map[string]*stratumRow{}, layout: &masterDetail{wide: 700, list: 330, most: 330 + pageMost}}
 	list, _ := scrolled(s.newList())
 	s.content = container.New(s.layout, list, s.newDetail())
-	if stacks := u.rules.Stacks(); len(stacks) > 0 {
+	stacks := u.rules.Stacks()
+	if s.layout.alone = len(stacks) == 0; !s.layout.alone {
 		s.fill(stacks[0].L1.Name) // so that a wide window has no empty half
 	}
 	return s

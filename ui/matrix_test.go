@@ -58,6 +58,11 @@ func everyPayment(b *bench, look func(name string)) {
 		b.back()
 		b.pump()
 	}
+	b.send.openPacket(b.session.purse, packetText("draft-1", 0), nil)
+	b.send.packets.read(packetText("draft-1", 2))
+	b.pump()
+	look("signed elsewhere")
+	b.back()
 	b.frame.open(activityAt)
 	b.activity.open(idOf(1))
 	b.pump()

@@ -294,6 +294,6 @@ func TestFolderInUse(t *testing.T) {
 	m := newMoney()
 	m.wallets, m.err = nil, app.Coded(app.CodeInUse, "data folder /x: another process has it open")
 	b := newWalletBench(t, desk, m)
-	b.wantShown("another process has it open", "Another Lamina has this data folder open")
+	b.wantShown("The data folder is in use.", "Another Lamina has this data folder open")
 	b.wantHidden("Set up a wallet")
 }

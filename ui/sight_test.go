@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"strings"
+	"testing"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -320,6 +321,41 @@ func (s *sight) overlaps() {
 			if both.x1-both.x0 > touchWide && both.y1-both.y0 > touchHigh {
 				s.wrong("%.30q at %.0f and %.30q at %.0f lie on one another", a.what, a.ink, b.what, b.ink)
 			}
+		}
+	}
+}
+
+// TestSightSees: each check finds what it is for.
+func TestSightSees(t *testing.T) {
+	b := newBench(t, phone, nil)
+	at := func(o fyne.CanvasObject, x, y, w, h float32) fyne.CanvasObject { put(o, x, y, w, h); return o }
+	text := func(color color.Color) *canvas.Text { return canvas.NewText("some words", color) }
+	wide := body("much wider than what it is given")
+	wide.Wrapping = fyne.TextWrapOff
+	short := newField(b.UI, "a placeholder that no such field can hold", nil)
+	for want, objects := range map[string][]fyne.CanvasObject{
+		"":                      {at(text(themed(base.ColorNameForeground)), 10, 10, 200, 20)},
+		"contrast":              {at(text(themed(base.ColorNameSeparator)), 10, 10, 200, 20)},
+		"needs":                 {at(wide, 10, 10, 60, 35)},
+		"lie on one another":    {at(text(themed(base.ColorNameForeground)), 10, 10, 200, 20), at(text(themed(base.ColorNameForeground)), 20, 14, 200, 20)},
+		"more than its room":    {at(text(themed(base.ColorNameForeground)), 330, 10, 100, 20)},
+		"is seen from":          {at(canvas.NewRectangle(themed(base.ColorNamePrimary)), 300, 10, 100, 20)},
+		"has nothing in it":     {at(newPanel(container.NewWithoutLayout()), 10, 10, 100, 100)},
+		"cuts its placeholder":  {at(short, 10, 10, 100, 36)},
+		"without word and icon": {at(newButton(b.UI, "", nil), 10, 10, 100, 36)},
+		"scrolls sideways":      {at(container.NewHScroll(at(text(themed(base.ColorNameForeground)), 0, 0, 80, 20)), 10, 10, 40, 40)},
+	} {
+		b.window.SetContent(container.NewWithoutLayout(objects...))
+		b.window.Resize(phone)
+		wrongs := b.see().wrongs
+		if all := strings.Join(wrongs, "\n"); (want == "") != (all == "") || !strings.Contains(all, want) {
+			t.Errorf("want %q, got %q", want, all)
+		}
+	}
+	texts := &untranslated{whole: map[string]bool{"Send": true}, long: []string{"a longer sentence of ours"}}
+	for said, bad := range map[string]bool{"Send": true, "Senden": false, "so: a longer sentence of ours.": true, "{{.N}} coins": true, "<no value>": true} {
+		if got := len(texts.among([]string{said})) > 0; got != bad {
+			t.Errorf("%q is found wrong: %v, want %v", said, got, bad)
 		}
 	}
 }

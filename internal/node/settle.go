@@ -280,7 +280,12 @@ func (s *Settlement) Keys() [][32]byte {
 // Settled returns the batches in L1, the oldest first, and before them the transaction that
 // made the first connector.
 func (s *Settlement) Settled(ctx context.Context) (list []settler.Settled, err error) {
-	err = s.ask(ctx, func(m *settler.Machine) { list = m.Ledger().Settled() })
+	err = s.ask(ctx, func(m *settler.Machine) {
+		// A question that comes before the first look is no reason for an empty answer. What keeps
+		// the ledger from the tips is for Status to say: what it has read is whole.
+		_ = m.Ledger().Update()
+		list = m.Ledger().Settled()
+	})
 	return list, err
 }
 
