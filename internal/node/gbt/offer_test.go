@@ -103,7 +103,7 @@ func TestParseOffer(t *testing.T) {
 			a["mutable"] = []string{"coinbase"}
 		}, "bytes of coinbase script"},
 		{"transaction", func(a map[string]any) {
-			a["transactions"] = []any{map[string]any{"data": strings.Repeat("00", 60)}}
+			a["transactions"] = []any{map[string]any{"data": "01000000" + strings.Repeat("ff", 56)}}
 		}, "block: transaction 1"},
 		{"transaction of no hex", func(a map[string]any) {
 			a["transactions"] = []any{map[string]any{"data": "zz"}}
