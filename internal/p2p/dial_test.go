@@ -29,9 +29,10 @@ func (f *flaky) dial(ctx context.Context, address string) (net.Conn, error) {
 // stop takes the node down, with its connection, and start brings it back.
 func (f *flaky) stop(address string) {
 	f.down.Store(true)
-	_ = f.nodes[address].Close()
+	f.hangUp(address)
 }
-func (f *flaky) start() { f.down.Store(false) }
+
+unc (f *flaky) start() { f.down.Store(false) }
 
 // following starts a loop that keeps a flaky node connected.
 func following(t *testing.T, address string) (*flaky, *answerer) {
@@ -66,7 +67,7 @@ func TestHangsUp(t *testing.T) {
 		const address = "8.1.0.1:1"
 		f, _ := following(t, address)
 		for range 3600 {
-			_ = f.nodes[address].Close()
+			f.hangUp(address)
 			pass(time.Second)
 		}
 		if n := f.times(address); n < 40 || n > 80 {

@@ -36,6 +36,13 @@ func (w *town) dial(_ context.Context, address string) (net.Conn, error) {
 	return &placed{ours, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))}, nil
 }
 
+// hangUp ends a node's connection.
+func (w *town) hangUp(address string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.nodes[address].Close()
+}
+
 func (w *town) times(address string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,7 +116,7 @@ func TestSwitchboard(t *testing.T) {
 		if got := len(m.peers()); got != 2 {
 			t.Fatalf("%d peers, want 2", got)
 		}
-		_ = w.nodes[b].Close()
+		w.hangUp(b)
 		pass(time.Minute)
 		if w.times(b) != 2 || len(m.peers()) != 2 {
 			t.Errorf("dialled %d times, %d peers: one that is kept connected comes back", w.times(b), len(m.peers()))
