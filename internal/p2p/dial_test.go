@@ -31,8 +31,7 @@ func (f *flaky) stop(address string) {
 	f.down.Store(true)
 	f.hangUp(address)
 }
-
-unc (f *flaky) start() { f.down.Store(false) }
+func (f *flaky) start() { f.down.Store(false) }
 
 // following starts a loop that keeps a flaky node connected.
 func following(t *testing.T, address string) (*flaky, *answerer) {
