@@ -44,7 +44,8 @@ func (l *ledger) carry(out syncer.Output) error {
 		l.heard(out.TxID, out.Peers)
 		return nil
 	}
-	_, err := l.carryOut(out)
+	next, err := l.carryOut(out)
+	l.queue = append(l.queue, next...)
 	l.gaugeFilters(out)
 	return err
 }
