@@ -28,6 +28,7 @@ type money struct {
 	slow     time.Duration // how long an answer takes
 	wallets  []app.Wallet
 	chains   []app.ChainState
+	listed   func() // called once, when the chains have been listed; under mu
 	events   chan app.Event
 	warnings []app.Warning
 	actions  []string

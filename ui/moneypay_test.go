@@ -138,7 +138,12 @@ func (m *money) ImportLabels(ctx context.Context, _ app.Purse, r io.Reader) (app
 func (m *money) ListChains(context.Context) ([]app.ChainState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]app.ChainState{}, m.chains...), nil
+	answer := append([]app.ChainState{}, m.chains...)
+	if m.listed != nil {
+		m.listed()
+		m.listed = nil
+	}
+	return answer, nil
 }
 
 func (m *money) Fees(ctx context.Context, chain string) (app.Fees, error) {

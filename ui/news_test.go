@@ -29,6 +29,21 @@ func TestActivityAnswersBetweenNews(t *testing.T) {
 	}
 }
 
+// TestNewsBeforeListening: what happens while a data folder is opened is shown, though no news of it reach the window.
+func TestNewsBeforeListening(t *testing.T) {
+	m := newMoney()
+	later := m.chains
+	m.chains = slices.Clone(later)
+	for i := range m.chains {
+		m.chains[i].Trust.Peers, m.chains[i].Trust.Synced, m.chains[i].Stage = 0, false, "connecting"
+	}
+	m.listed = func() { m.chains = later } // the peer is there once the chains are listed
+	b := newWalletBench(t, desk, m)
+	if all := shown(b.window.Content()); !strings.Contains(all, "Peers: 8") || strings.Contains(all, "Peers: 0") {
+		t.Errorf("it shows\n%s", all)
+	}
+}
+
 // TestNewsFasterThanAnswers: on a fast chain there is news before the last question is answered. Every page is filled all the same.
 func TestNewsFasterThanAnswers(t *testing.T) {
 	const between, answer, patience = 10 * time.Millisecond, 50 * time.Millisecond, 10 * time.Second

@@ -71,6 +71,9 @@ func (u *UI) open(c Config, done func(error)) (cancel func()) {
 		u.choose()
 		if s.backend != nil {
 			u.listen()
+			// What came between the answer and now was told to nobody, and a chain that stands still tells no more.
+			u.session.told = syncChanged
+			u.session.asking.renew(u.catchUp)
 		}
 		u.changed(allChanged)
 		done(err)

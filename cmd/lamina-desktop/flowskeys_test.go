@@ -45,13 +45,8 @@ func TestKeys(t *testing.T) {
 	u.inOrder("Send", "address or payment request", "Paste", "Code in a picture", "0.0", "All that is there", "who or what for")
 	u.shot("83-tab-send")
 	u.key("ctrl+6")
-	u.inOrder("Settle", "Deposit to a layer", "Withdraw to the L1", "Swap with somebody", "Help a swap on")
-	u.tabTo("Deposit to a layer")
-	u.key("Return")
-	u.shows("To the layer")
-	u.shot("84-deposit-by-keys")
-	u.key("Escape")
-	u.shows("Help a swap on")
+	u.shows("This wallet only watches")
+	u.shot("84-watch-settle")
 	for key, shows := range map[string]string{"ctrl+1": "in total, counted in", "ctrl+2": "Ask for something", "ctrl+4": "Activity",
 		"ctrl+5": "Combine", "ctrl+7": "Followed here", "ctrl+8": "A full node checks every block", "ctrl+9": "Nothing verified yet", "ctrl+0": "Appearance"} {
 		u.key(key)

@@ -271,10 +271,12 @@ func (u *hand) coins() {
 // deposit brings money to a layer, and waits until it is there.
 func (u *hand) deposit() {
 	u.t.Helper()
-	u.click("Settle")
+	u.key("ctrl+6")
 	u.shows("Nothing is under way")
 	u.shot("31-settle-empty")
-	u.click("Deposit to a layer")
+	u.inOrder("Settle", "Deposit to a layer", "Withdraw to the L1", "Swap with somebody", "Help a swap on")
+	u.tabTo("Deposit to a layer")
+	u.key("Return")
 	u.choose("To the layer", "Dev native layer")
 	u.fill("Amount", "2")
 	u.shot("32-deposit")
