@@ -39,8 +39,8 @@ type packetPage struct {
 	asking func()
 }
 
-// mostPacket is how much of a file is read: more than the largest PSBT, in bytes.
-const mostPacket = 8 << 20
+// mostPacket is how much of a file is read, in bytes: more than the largest PSBT in base64, so that a larger one is refused by its size.
+const mostPacket = 24 << 20
 
 func newPacketPage(u *UI, onBack func()) *packetPage {
 	p := &packetPage{ui: u, onBack: onBack, says: body(""), rows: newRows()}
