@@ -22,6 +22,7 @@ type soakRefundable struct {
 func (w *soakWorld) refundable() {
 	r := soakRefundable{from: w.rng.IntN(2), layer: w.anyLayer(), amount: 1000_0000 + w.rng.Int64N(2000_0000)}
 	file := w.path(w.next("refund"))
+	w.note("%s: %s asks for a refundable deposit", file, w.wallets[r.from].name)
 	var sent struct {
 		ID string `json:"txid"`
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,6 +124,7 @@ func (w *soakWorld) errand(e *soakErrand, args ...string) *soakErrand {
 	if e.layer == "" {
 		e.args = append(e.args, "--chain", e.chain)
 	}
+	w.note("%s: %s asks for %s", e.key, w.wallets[e.from].name, strings.Join(e.args, " "))
 	_ = w.send(e)
 	w.errands = append(w.errands, *e)
 	return e

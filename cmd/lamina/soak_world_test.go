@@ -150,7 +150,8 @@ func (w *soakWorld) note(format string, args ...any) {
 	w.t.Logf("%.1f s: %s", time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// fail ends the test, says how to see it again, and keeps what the processes said, with the stacks of those that run.
+// fail ends the test, says how to see it again, and keeps what the processes said, with the stacks of those that run. What is wrong
+// stands at both ends: a long report may be cut at either.
 func (w *soakWorld) fail(format string, args ...any) {
 	w.t.Helper()
 	var tails strings.Builder
@@ -158,7 +159,8 @@ func (w *soakWorld) fail(format string, args ...any) {
 	if err != nil {
 		kept = err.Error()
 	}
-	for _, p := range append(w.nodes[:], w.others...) {
+	what := fmt.Sprintf("seed %d: %s\nlogs are kept in %s", w.seed, fmt.Sprintf(format, args...), kept)
+	for _, p := range append(w.processes(), w.others...) {
 		w.keepState(p, kept)
 	}
 	for _, p := range append(w.processes(), w.others...) {
@@ -170,10 +172,11 @@ func (w *soakWorld) fail(format string, args ...any) {
 		_ = p.signal(syscall.SIGQUIT)
 		_ = os.WriteFile(filepath.Join(kept, p.name+".log"), []byte(p.log.String()), 0o600)
 	}
-	w.t.Fatalf("seed %d: %s\nlogs are kept in %s%s", w.seed, fmt.Sprintf(format, args...), kept, tails.String())
+	_ = os.WriteFile(filepath.Join(kept, "what"), []byte(what), 0o600)
+	w.t.Fatalf("%s%s\n--- %s", what, tails.String(), what)
 }
 
-// keepState writes what a node says of its chains to a file.
+// keepState writes what a process says of its chains and its money to a file.
 func (w *soakWorld) keepState(p *soakProcess, dir string) {
 	if p == nil || p.log == nil || !p.running() {
 		return
@@ -183,13 +186,25 @@ func (w *soakWorld) keepState(p *soakProcess, dir string) {
 		chains = w.chains()
 	}
 	var all []string
+	keep := func(args ...string) {
+		var answer json.RawMessage
+		if err := w.ask(&answer, slices.Insert(args, 1, "--data-dir", p.dir)...); err == nil {
+			all = append(all, strings.Join(args, " "), string(answer))
+		}
+	}
+	purse := slices.Contains(w.wallets[:], p)
 	for _, chain := range chains {
 		for _, method := range []string{"getblockchaininfo", "getrawmempool", "getsettlement"} {
-			var answer json.RawMessage
-			if err := w.ask(&answer, "rpc", "--data-dir", p.dir, "--chain", chain, method); err == nil {
-				all = append(all, chain+" "+method, string(answer))
-			}
+			keep("rpc", "--chain", chain, method)
 		}
+		if purse {
+			keep("balance", "--chain", chain)
+			keep("history", "--chain", chain)
+			keep("settle", "status", chain)
+		}
+	}
+	if purse {
+		keep("swap", "list")
 	}
 	_ = os.WriteFile(filepath.Join(dir, p.name+".state"), []byte(strings.Join(all, "\n")), 0o600)
 }

@@ -143,6 +143,12 @@ func (l *Local) Deposits(ctx context.Context, name, chain string) ([]Deposit, er
 	if err != nil {
 		return nil, err
 	}
+	states, err = inForce(ctx, l, Purse{name, l1.params.Name}, states, func(d *settle.DepositState) (spv.Hash, bool) {
+		return d.Outpoint.Hash, d.Phase == settle.Sent
+	})
+	if err != nil {
+		return nil, err
+	}
 	// The newest last: those in no block, then the rest by height.
 	slices.SortStableFunc(states, func(a, b settle.DepositState) int { return int(depositOrder(&a)) - int(depositOrder(&b)) })
 	out := []Deposit{}

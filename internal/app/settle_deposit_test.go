@@ -78,6 +78,73 @@ func TestDepositAndWithdraw(t *testing.T) {
 	}
 }
 
+// TestSettleReplaced raises the fee of a deposit and of a withdrawal, and cancels both: what was replaced is shown no more.
+func TestSettleReplaced(t *testing.T) {
+	t.Parallel()
+	w := newDevStack(t, "dev-native")
+	s := w.wallet("ann", testWords)
+	ctx := context.Background()
+	s.fund("dev", 1)
+	draft := func(chain string, amount int64) SettleDraft {
+		t.Helper()
+		d, err := s.DraftDeposit(ctx, DepositRequest{Wallet: s.name, Layer: "dev-native", Amount: amount})
+		if chain != "dev" {
+			d, err = s.DraftWithdrawal(ctx, WithdrawalRequest{Wallet: s.name, Layer: "dev-native", Amount: amount, MaxFee: 2000})
+		}
+		s.must(err)
+		return d
+	}
+	shown := func(chain string) (ids []string) {
+		t.Helper()
+		deposits, err := s.Deposits(ctx, s.name, "dev-native")
+		s.must(err)
+		withdrawals, err := s.Withdrawals(ctx, s.name, "dev-native")
+		s.must(err)
+		for _, d := range deposits {
+			if chain == "dev" && d.Phase == "sent" {
+				ids = append(ids, d.Outpoint[:64])
+			}
+		}
+		for _, w := range withdrawals {
+			if chain != "dev" && w.Phase == "sent" {
+				ids = append(ids, w.Burn[:64])
+			}
+		}
+		return ids
+	}
+	for _, chain := range []string{"dev", "dev-native"} {
+		id := s.send(draft(chain, 1_000_000))
+		if got := shown(chain); len(got) != 1 || got[0] != id.String() {
+			t.Fatalf("%s: sent %s, shown %q", chain, id, got)
+		}
+		raised, err := s.Bump(ctx, s.on(chain), id, 20_000)
+		s.must(err)
+		next := s.send(SettleDraft{Draft: raised})
+		if got := shown(chain); len(got) != 1 || got[0] != next.String() {
+			t.Errorf("%s: raised as %s, shown %q", chain, next, got)
+		}
+		canceled, err := s.Cancel(ctx, s.on(chain), next, 40_000)
+		s.must(err)
+		s.send(SettleDraft{Draft: canceled})
+		if got := shown(chain); len(got) != 0 {
+			t.Errorf("%s: canceled, shown %q", chain, got)
+		}
+		w.mine(chain, 1, nil)
+		s.current()
+		if got := shown(chain); len(got) != 0 {
+			t.Errorf("%s: canceled in a block, shown %q", chain, got)
+		}
+		if chain == "dev" { // money for the withdrawal
+			s.send(draft(chain, 5_000_000))
+			w.mine("dev", 5, nil)
+			s.deposit("dev-native", "claiming")
+			w.wait("the claim", func() bool { return len(w.loop("dev-native").Pool().All()) > 0 })
+			w.mine("dev-native", 1, nil)
+			w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed > 4_000_000 })
+		}
+	}
+}
+
 // TestDepositReorganised takes a deposit's L1 block away, while the program runs and while it does not: no claim is sent of
 // what is not there, and the deposit is claimed once it is in the chain again.
 func TestDepositReorganised(t *testing.T) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/layeredpow/lamina/keystore"
@@ -65,6 +66,21 @@ func (l *Local) peg(chain string) (layer, l1 *ledger, err error) {
 	}
 	l1, err = l.ledger(layer.apex.Name)
 	return layer, l1, err
+}
+
+// inForce leaves out of states those whose transaction is the wallet's own, is in no block, and was replaced or given up: it is
+// called off, and one that took its place has a state of its own. Waits tells a state's transaction, and whether it is in no block.
+func inForce[T any](ctx context.Context, l *Local, in Purse, states []T, waits func(*T) (spv.Hash, bool)) ([]T, error) {
+	return within(ctx, l, in, func(_ *ledger, p *purse) ([]T, error) {
+		return slices.DeleteFunc(states, func(s T) bool {
+			id, waiting := waits(&s)
+			if !waiting {
+				return false
+			}
+			_, row, ok := p.chain.Transaction(id)
+			return ok && row.Status != wallet.StatusPending && row.Status != wallet.StatusConfirmed
+		}), nil
+	})
 }
 
 // with runs f on a settlement's book, tells the machines what is to be looked for since, and has everything looked at.

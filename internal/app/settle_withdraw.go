@@ -99,6 +99,12 @@ func (l *Local) Withdrawals(ctx context.Context, name, chain string) ([]Withdraw
 	if err != nil {
 		return nil, err
 	}
+	states, err = inForce(ctx, l, Purse{name, chain}, states, func(b *settle.BurnState) (spv.Hash, bool) {
+		return b.Outpoint.Hash, b.Phase == settle.BurnSent
+	})
+	if err != nil {
+		return nil, err
+	}
 	out := []Withdrawal{}
 	for i := range states {
 		out = append(out, withdrawalOf(name, layer, l1, &states[i], m.run != nil))

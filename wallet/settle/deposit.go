@@ -300,7 +300,9 @@ func (b *Book) Deposits(layer spv.Hash) (out []DepositState, err error) {
 		}
 		n := len(out)
 		for _, r := range b.paid[on] {
-			out = append(out, b.stateOf(c, l1, d, r, w.refundable))
+			if !b.displaced(on.chain, r) {
+				out = append(out, b.stateOf(c, l1, d, r, w.refundable))
+			}
 		}
 		if n == len(out) && d.Amount > 0 && !d.overdue(l1) {
 			out = append(out, DepositState{Deposit: d, Script: []byte(on.script), Phase: Planned})

@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,40 @@ func TestSwept(t *testing.T) {
 	w.l1.mine(true)
 	w.p.sync()
 	d := w.states(t)[0]
+	// Nobody mined the first one. A stranger saw it, and so did we.
+	if err := w.p.b.Unconfirmed(w.l1.p.NetID(), w.sweepTo(t, &d, 89_500)); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.states(t); len(s) != 2 || s[1].Phase != Sent && s[0].Phase != Sent {
+		t.Fatalf("%+v", s)
+	}
+	sweep := w.sweepTo(t, &d, 89_000)
+	w.l1.send(sweep)
+	for range 5 {
+		w.l1.mine(true)
+	}
+	w.p.step()
+	w.layer.mine(true)
+	w.p.sync()
+	phases := map[DepositPhase]int64{}
+	for _, s := range w.states(t) {
+		phases[s.Phase] = s.Value
+	}
+	if len(phases) != 2 || phases[Swept] != 90_000 || phases[Claimed] != 89_000 {
+		t.Errorf("%v, funded by %s", phases, tx.TxHash())
+	}
+	// The blocks since are lost: the first one may be mined after all.
+	if err := w.p.b.Rewind(w.l1.p.NetID(), *d.Block); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.states(t); !slices.ContainsFunc(s, func(s DepositState) bool { return s.Phase == Sent && s.Value == 89_500 }) {
+		t.Errorf("%+v: want the first sweep", s)
+	}
+}
+
+// sweepTo has two settlers move so much of a refundable deposit into its vault.
+func (w *pegWorld) sweepTo(t *testing.T, d *DepositState, amount int64) *wire.MsgTx {
+	t.Helper()
 	form, err := d.form(w.layer.p)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +137,7 @@ func TestSwept(t *testing.T) {
 	}
 	sweep := wire.NewMsgTx(2)
 	sweep.AddTxIn(&wire.TxIn{PreviousOutPoint: d.Outpoint, Sequence: wire.MaxTxInSequenceNum})
-	sweep.AddTxOut(wire.NewTxOut(89_000, vault.PkScript))
+	sweep.AddTxOut(wire.NewTxOut(amount, vault.PkScript))
 	hash, err := form.Settle.SigHash(sweep, 0, txscript.NewCannedPrevOutputFetcher(form.PkScript, 90_000))
 	if err != nil {
 		t.Fatal(err)
@@ -118,20 +153,7 @@ func TestSwept(t *testing.T) {
 	if sweep.TxIn[0].Witness, err = peg.SettleWitness(form.Settle, &w.layer.p.Settlers[0], sigs); err != nil {
 		t.Fatal(err)
 	}
-	w.l1.send(sweep)
-	for range 5 {
-		w.l1.mine(true)
-	}
-	w.p.step()
-	w.layer.mine(true)
-	w.p.sync()
-	phases := map[DepositPhase]int64{}
-	for _, s := range w.states(t) {
-		phases[s.Phase] = s.Value
-	}
-	if len(phases) != 2 || phases[Swept] != 90_000 || phases[Claimed] != 89_000 {
-		t.Errorf("%v, funded by %s", phases, tx.TxHash())
-	}
+	return sweep
 }
 
 // TestBadRefundable refuses what could not be taken back.

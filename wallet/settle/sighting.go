@@ -228,6 +228,15 @@ func (b *Book) spending(on coinOn) (ref, bool) {
 	return ref{}, false
 }
 
+// displaced says whether a transaction in no block takes what another one in a block took: for as long as that one is there, it
+// can get into none. Of what settlers sign, a variant for each fee may have been seen.
+func (b *Book) displaced(chain spv.Hash, r ref) bool {
+	return r.Block == nil && slices.ContainsFunc(r.tx.TxIn, func(in *wire.TxIn) bool {
+		_, taken := b.spending(coinOn{chain, in.PreviousOutPoint})
+		return taken
+	})
+}
+
 // Scripts returns the scripts to look for on a chain, sorted: in outputs, and in what inputs take. Calls that add to them
 // say so.
 func (b *Book) Scripts(chain spv.Hash) (out [][]byte) {
