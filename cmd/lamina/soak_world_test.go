@@ -204,6 +204,7 @@ func (w *soakWorld) keepState(p *soakProcess, dir string) {
 		}
 	}
 	if purse {
+		keep("rpc", "net.chains")
 		keep("swap", "list")
 	}
 	_ = os.WriteFile(filepath.Join(dir, p.name+".state"), []byte(strings.Join(all, "\n")), 0o600)

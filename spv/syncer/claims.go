@@ -101,6 +101,7 @@ type question struct {
 	from, to int32
 	stop     spv.Hash
 	sent     time.Time
+	fresh    bool // it was about new blocks when it was asked
 	repeats  int  // how often it was asked again
 	void     bool // the answer is of no use any more, but still due: it looks like that to another
 }
@@ -115,7 +116,7 @@ func (m *Machine) question(p *peer, purpose purpose, from, to int32) {
 	if !ok {
 		return
 	}
-	p.word.question = &question{purpose: purpose, from: from, to: to, stop: stop, sent: m.now}
+	p.word.question = &question{purpose: purpose, from: from, to: to, stop: stop, sent: m.now, fresh: to >= m.tree.Tip().Height-freshSpan}
 	m.emit(Send{Peer: p.id, Message: p.word.question.message()})
 }
 

@@ -95,11 +95,13 @@ func (m *Machine) inventory(p *peer, inv *wire.MsgInv) {
 // headers takes an answer or an announcement. The next question goes out before this
 // answer is judged, so that the peer's time and ours overlap.
 func (m *Machine) headers(p *peer, run []spv.Sealed) {
-	if m.stray(run) || p.unawaited(run) || m.crossed(p, run) {
+	if m.stray(p, run) || p.unawaited(run) || m.crossed(p, run) {
 		return
 	}
 	answer := !p.asked.IsZero()
-	p.asked, p.heard = time.Time{}, m.now
+	if p.asked, p.spoke = (time.Time{}), m.now; answer {
+		p.heard = m.now
+	}
 	if !answer && len(run) == 0 {
 		return
 	}

@@ -27,6 +27,7 @@ type peer struct {
 	relays  bool             // it announces transactions to us
 	fee     int64            // least fee rate that it relays, base units per 1000 vbytes; -1: not told
 	heard   time.Time        // when its last answer came
+	spoke   time.Time        // when it last told headers, asked or not
 	strange int
 	served  int // blocks and filters that it delivered
 
@@ -128,7 +129,7 @@ func (m *Machine) server(most int, fits func(*peer) (able bool, busy int)) (best
 func (m *Machine) tick() {
 	m.dropLate()
 	for _, p := range m.peers {
-		if p.told && p.asked.IsZero() && m.now.Sub(p.heard) > quietTime {
+		if p.told && p.asked.IsZero() && m.now.Sub(p.spoke) > quietTime {
 			p.told = false
 		}
 	}

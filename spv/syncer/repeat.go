@@ -9,8 +9,8 @@ import (
 const (
 	// repeatTime is after how long a question about new filters is asked again, doubled each time.
 	repeatTime = 2 * time.Second
-	// fresh is how many blocks below the tip a block may lie for its filter to be new.
-	fresh = 6
+	// freshSpan is how many blocks below the tip a block may lie for its filter to be new.
+	freshSpan = 6
 )
 
 // repeat asks again what a peer has not answered about a new block's filter. A full node tells of a block a
@@ -18,7 +18,7 @@ const (
 // issues 27085 and 29655): that is no reason to wait long, nor to let go of it.
 func (m *Machine) repeat(p *peer) {
 	q := p.word.question
-	if q == nil || q.to < m.tree.Tip().Height-fresh || m.now.Sub(q.sent) < repeatTime<<(q.repeats+1)-repeatTime {
+	if q == nil || !q.fresh || m.now.Sub(q.sent) < repeatTime<<(q.repeats+1)-repeatTime {
 		return
 	}
 	q.repeats++

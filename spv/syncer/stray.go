@@ -68,6 +68,13 @@ func (m *Machine) stillMissing() {
 	}
 }
 
+// sought is a header that Seek asked for, and who was asked and has said nothing yet.
+type sought struct {
+	id   spv.Hash
+	owes []Peer
+	come bool
+}
+
 // seek asks all peers for one header. A locator without entries asks for the block that
 // the request ends with, also off the best chain (Bitcoin Core, net_processing.cpp,
 // GETHEADERS); who does not have it says nothing, so no answer is waited for.
@@ -75,28 +82,44 @@ func (m *Machine) seek(id spv.Hash) {
 	if _, known := m.tree.Lookup(id); known || !m.caught || m.source() != nil {
 		return
 	}
-	if !slices.Contains(m.sought, id) {
-		if len(m.sought) == maxSought {
-			m.sought = m.sought[1:]
-		}
-		m.sought = append(m.sought, id)
+	m.sought = slices.DeleteFunc(m.sought, func(s *sought) bool { return s.id == id })
+	if len(m.sought) == maxSought {
+		m.sought = m.sought[1:]
 	}
+	s := &sought{id: id}
+	m.sought = append(m.sought, s)
 	for _, p := range m.peers {
+		s.owes = append(s.owes, p.id)
 		m.emit(Send{Peer: p.id, Message: &wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: id}})
 	}
 }
 
-// stray takes a message that answers a Seek. One that builds on our tip is an answer or an announcement as any other: a layer's
-// proof may name a block that we have yet to hear of.
-func (m *Machine) stray(run []spv.Sealed) bool {
-	if len(m.sought) == 0 || len(run) != 1 || run[0].Header.Prev() == m.tree.Tip().Hash {
+// stray takes a message that answers a Seek. It says nothing of the peer's best chain: a full node may know the header and
+// lack the block, and says nothing to whoever asks about its filter.
+func (m *Machine) stray(p *peer, run []spv.Sealed) bool {
+	if len(m.sought) == 0 || len(run) != 1 {
 		return false
 	}
-	i := slices.Index(m.sought, run[0].Header.ID())
+	i := slices.IndexFunc(m.sought, func(s *sought) bool { return s.id == run[0].Header.ID() && slices.Contains(s.owes, p.id) })
 	if i < 0 {
 		return false
 	}
-	m.sought = slices.Delete(m.sought, i, i+1)
-	m.emit(Stray{Header: run[0].Header})
+	s := m.sought[i]
+	s.owes = slices.DeleteFunc(s.owes, func(id Peer) bool { return id == p.id })
+	fresh := !s.come
+	if s.come = true; len(s.owes) == 0 {
+		m.sought = slices.Delete(m.sought, i, i+1)
+	}
+	if run[0].Header.Prev() == m.tree.Tip().Hash { // a layer's proof may name a block that we have yet to hear of
+		if m.poor(run) || !m.add(p, run) {
+			return true
+		}
+	} else if fresh {
+		m.emit(Stray{Header: run[0].Header})
+	}
+	if _, known := m.tree.Lookup(s.id); known && p.asked.IsZero() && p.presync == nil { // is it where this peer is, too?
+		p.told = false
+		m.next()
+	}
 	return true
 }

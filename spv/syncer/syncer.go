@@ -81,7 +81,7 @@ type Machine struct {
 	caught   bool // some peer has told all the headers that it knows
 	draws    uint64
 	ids      idCache
-	sought   []spv.Hash // headers that Seek asked for, oldest first
+	sought   []*sought // headers that Seek asked for, oldest first
 	parked   parked
 	clock    clock
 	unstored spv.Change // what the tree has and the driver has not yet been told to store

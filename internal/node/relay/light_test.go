@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -181,6 +182,7 @@ func TestFilterQuestions(t *testing.T) {
 	r.filtersTo(at)
 	r.headerByID(at)
 	r.rivalByID()
+	r.nextByID()
 	n.quiet(list)
 }
 
@@ -276,6 +278,30 @@ func (r *reader) rivalByID() {
 	one := r.ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: side.ID()})
 	if h, ok := one[len(one)-1].(*msg.Headers); !ok || len(h.Headers) != 1 || h.Headers[0].Header != side {
 		r.t.Fatal("a header off the best chain was not served by its id")
+	}
+}
+
+// nextByID wants silence about a header on top of the tip of which the block is not here yet: whoever had it would ask for the
+// block's filter next.
+func (r *reader) nextByID() {
+	r.t.Helper()
+	c := r.node.node.chain
+	next, _ := c.Header(c.Tip().Hash)
+	prev := c.Tip().Hash
+	copy(next[4:36], prev[:])
+	target, _ := spv.ParseTarget(next.Bits())
+	binary.LittleEndian.PutUint32(next[68:], next.Time()+1)
+	for ; ; next[76]++ {
+		if id := next.ID(); spv.Meets(&id, &target) {
+			break
+		}
+	}
+	_, err := c.AcceptHeaders([]spv.Sealed{{Header: next}}, next.Time())
+	check(r.t, err)
+	for _, m := range r.ask(&wire.MsgGetHeaders{ProtocolVersion: msg.Version, HashStop: next.ID()}) {
+		if h, ok := m.(*msg.Headers); ok {
+			r.t.Fatalf("%d headers of a block that is not here", len(h.Headers))
+		}
 	}
 }
 

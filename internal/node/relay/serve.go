@@ -165,8 +165,9 @@ func (m *Machine) serveHeaders(p *peer, request *wire.MsgGetHeaders) {
 			return
 		case !m.chain.OnBest(b):
 			// A layer's proof may build on a block that was left: without its header nobody
-			// who comes later could judge the proof (rule R2).
-			if m.params.AuxPoW == nil {
+			// who comes later could judge the proof (rule R2). One that is still to come is told
+			// of when it is here: whoever hears of it asks us for the rest.
+			if m.params.AuxPoW == nil && !m.ahead(b) {
 				m.give(p, &msg.Headers{Headers: []spv.Sealed{{Header: h}}}, spv.HeaderSize)
 			}
 			return
@@ -192,6 +193,13 @@ func (m *Machine) serveHeaders(p *peer, request *wire.MsgGetHeaders) {
 		p.seen, _ = m.chain.Lookup(run[n-1].Header.ID())
 	}
 	m.give(p, &msg.Headers{Headers: run}, size)
+}
+
+// ahead tells that a block off the best chain has more work than that.
+func (m *Machine) ahead(b spv.Block) bool {
+	work, _ := m.chain.WorkAt(b.Hash)
+	best, _ := m.chain.WorkAt(m.chain.Tip().Hash)
+	return work.Gt(&best)
 }
 
 // headersSize is how long a headers message may get, in bytes.
