@@ -8,6 +8,8 @@ import (
 	"math"
 
 	"github.com/holiman/uint256"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Limits of a merged-mining proof. The Namecoin family bounds only the chain branch;
@@ -73,8 +75,8 @@ func (r *Rules) CheckWorkHash(s *Sealed, height int32, hash Hash, rep *Report) e
 
 // checkWork is CheckWorkHash with the target at hand, and maybe the proof's roots.
 func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, roots *proofRoots, target *uint256.Int, targetOK bool, rep *Report) error {
-	if err := rep.Check(CheckTarget, targetOK && !target.Gt(&r.PowLimit), func() (string, string) {
-		return "a positive target, at most " + targetText(&r.PowLimit), fmt.Sprintf("bits %08x", s.Header.Bits())
+	if err := rep.CheckSaid(CheckTarget, targetOK && !target.Gt(&r.PowLimit), func() (said.Sentence, said.Sentence) {
+		return said.Of("a positive target, at most %s", targetText(&r.PowLimit)), said.Of("bits %s", bitsText(s.Header.Bits()))
 	}); err != nil {
 		return err
 	}
@@ -82,12 +84,12 @@ func (r *Rules) checkWork(s *Sealed, height int32, hash *Hash, roots *proofRoots
 		return err
 	}
 	if s.Aux == nil {
-		return rep.Check(CheckWork, Meets(hash, target), func() (string, string) {
-			return "at most " + targetText(target), hash.String()
+		return rep.CheckSaid(CheckWork, Meets(hash, target), func() (said.Sentence, said.Sentence) {
+			return said.Of("at most %s", targetText(target)), said.Just(hash.String())
 		})
 	}
-	if err := rep.Check(CheckParentWork, Meets(hash, target), func() (string, string) {
-		return "parent's work hash at most " + targetText(target), hash.String()
+	if err := rep.CheckSaid(CheckParentWork, Meets(hash, target), func() (said.Sentence, said.Sentence) {
+		return said.Of("parent's work hash at most %s", targetText(target)), said.Just(hash.String())
 	}); err != nil {
 		return err
 	}
@@ -107,11 +109,12 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 	a := r.AuxPoW
 	if a == nil {
 		// Without merged mining the bit is an ordinary version bit (BIP9, version rolling).
-		return rep.Check(CheckAuxPoWPresent, s.Aux == nil, func() (string, string) {
+		return rep.CheckSaid(CheckAuxPoWPresent, s.Aux == nil, func() (said.Sentence, said.Sentence) {
+			want := said.Of("no proof: %s is not merge-mined", r.Name)
 			if s.Aux == nil {
-				return "no proof: " + r.Name + " is not merge-mined", "none"
+				return want, said.Of("none")
 			}
-			return "no proof: " + r.Name + " is not merge-mined", "a proof"
+			return want, said.Of("a proof")
 		})
 	}
 	h := &s.Header
@@ -122,8 +125,8 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 	if err := a.checkLegacy(h, legacy, height, rep); err != nil {
 		return err
 	}
-	if err := rep.Check(CheckChainID, legacy || !a.StrictID || h.ChainID() == a.ChainID, func() (string, string) {
-		return a.idText(legacy), fmt.Sprintf("chain id %d (version 0x%08x)", h.ChainID(), uint32(h.Version()))
+	if err := rep.CheckSaid(CheckChainID, legacy || !a.StrictID || h.ChainID() == a.ChainID, func() (said.Sentence, said.Sentence) {
+		return a.idText(legacy), said.Of("chain id %s (version %s)", fmt.Sprint(h.ChainID()), versionText(h))
 	}); err != nil {
 		return err
 	}
@@ -131,38 +134,38 @@ func (r *Rules) checkVersion(s *Sealed, height int32, rep *Report) error {
 		if err := a.checkStart(height, rep); err != nil {
 			return err
 		}
-		return rep.Check(CheckAuxPoWFlag, h.HasAuxPoW(), func() (string, string) {
-			return "version bit 0x100 set, as a proof is present", fmt.Sprintf("version 0x%08x", uint32(h.Version()))
+		return rep.CheckSaid(CheckAuxPoWFlag, h.HasAuxPoW(), func() (said.Sentence, said.Sentence) {
+			return said.Of("version bit 0x100 set, as a proof is present"), said.Of("version %s", versionText(h))
 		})
 	}
-	return rep.Check(CheckAuxPoWPresent, !h.HasAuxPoW(), func() (string, string) {
-		return "a proof where version bit 0x100 announces one", fmt.Sprintf("none (version 0x%08x)", uint32(h.Version()))
+	return rep.CheckSaid(CheckAuxPoWPresent, !h.HasAuxPoW(), func() (said.Sentence, said.Sentence) {
+		return said.Of("a proof where version bit 0x100 announces one"), said.Of("none (version %s)", versionText(h))
 	})
 }
 
 // checkLegacy: versions without a chain id end at a height.
 func (a *AuxRules) checkLegacy(h *Header, legacy bool, height int32, rep *Report) error {
-	want := func() string {
+	want := func() said.Sentence {
 		switch a.LegacyBefore {
 		case math.MaxInt32:
-			return "any version"
+			return said.Of("any version")
 		case 0:
-			return "a version with chain id"
+			return said.Of("a version with chain id")
 		default:
-			return fmt.Sprintf("a version with chain id from height %d", a.LegacyBefore)
+			return said.Of("a version with chain id from height %d", a.LegacyBefore)
 		}
 	}
 	if height < 0 && legacy && a.LegacyBefore != math.MaxInt32 && a.LegacyBefore > 0 {
 		if rep != nil {
-			rep.Skip(CheckLegacyVersion, want(), "the height is not known")
+			rep.SkipSaid(CheckLegacyVersion, want(), said.Of("the height is not known"))
 		}
 		return nil
 	}
-	return rep.Check(CheckLegacyVersion, !legacy || height < a.LegacyBefore, func() (string, string) {
+	return rep.CheckSaid(CheckLegacyVersion, !legacy || height < a.LegacyBefore, func() (said.Sentence, said.Sentence) {
 		if height < 0 {
-			return want(), fmt.Sprintf("version 0x%08x", uint32(h.Version()))
+			return want(), said.Of("version %s", versionText(h))
 		}
-		return want(), fmt.Sprintf("version 0x%08x at height %d", uint32(h.Version()), height)
+		return want(), said.Of("version %s at height %d", versionText(h), height)
 	})
 }
 
@@ -170,31 +173,31 @@ func (a *AuxRules) checkLegacy(h *Header, legacy bool, height int32, rep *Report
 func (a *AuxRules) checkStart(height int32, rep *Report) error {
 	if height < 0 && a.Start > 0 {
 		if rep != nil {
-			rep.Skip(CheckAuxPoWStart, fmt.Sprintf("proofs from height %d", a.Start), "the height is not known")
+			rep.SkipSaid(CheckAuxPoWStart, said.Of("proofs from height %d", a.Start), said.Of("the height is not known"))
 		}
 		return nil
 	}
-	return rep.Check(CheckAuxPoWStart, height >= a.Start || a.Start <= 0, func() (string, string) {
+	return rep.CheckSaid(CheckAuxPoWStart, height >= a.Start || a.Start <= 0, func() (said.Sentence, said.Sentence) {
 		if a.Start <= 0 {
-			return "proofs at any height", "a proof"
+			return said.Of("proofs at any height"), said.Of("a proof")
 		}
-		return fmt.Sprintf("proofs from height %d", a.Start), fmt.Sprintf("a proof at height %d", height)
+		return said.Of("proofs from height %d", a.Start), said.Of("a proof at height %d", height)
 	})
 }
 
 // checkLayerVersion: a layer's version is fixed, and every block but genesis has a proof.
 func (a *AuxRules) checkLayerVersion(s *Sealed, rep *Report) error {
 	want := a.ChainID<<16 | AuxPoWFlag | 4
-	if err := rep.Check(CheckChainID, s.Header.Version() == want, func() (string, string) {
-		return fmt.Sprintf("version 0x%08x (chain id %d)", want, a.ChainID), fmt.Sprintf("0x%08x", uint32(s.Header.Version()))
+	if err := rep.CheckSaid(CheckChainID, s.Header.Version() == want, func() (said.Sentence, said.Sentence) {
+		return said.Of("version %s (chain id %s)", fmt.Sprintf("0x%08x", want), fmt.Sprint(a.ChainID)), said.Just(versionText(&s.Header))
 	}); err != nil {
 		return err
 	}
-	return rep.Check(CheckAuxPoWPresent, s.Aux != nil, func() (string, string) {
+	return rep.CheckSaid(CheckAuxPoWPresent, s.Aux != nil, func() (said.Sentence, said.Sentence) {
 		if s.Aux != nil {
-			return "a merged-mining proof", "one"
+			return said.Of("a merged-mining proof"), said.Of("one")
 		}
-		return "a merged-mining proof", "none"
+		return said.Of("a merged-mining proof"), said.Of("none")
 	})
 }
 
@@ -204,14 +207,14 @@ func (a *AuxRules) isLegacy(h *Header) bool {
 	return v == 1 || (a.LegacyV2 && v == 2)
 }
 
-func (a *AuxRules) idText(legacy bool) string {
+func (a *AuxRules) idText(legacy bool) said.Sentence {
 	if legacy {
-		return "no chain id in a version from before them"
+		return said.Of("no chain id in a version from before them")
 	}
 	if !a.StrictID {
-		return "any chain id"
+		return said.Of("any chain id")
 	}
-	return fmt.Sprintf("chain id %d", a.ChainID)
+	return said.Of("chain id %s", fmt.Sprint(a.ChainID))
 }
 
 // slotID returns the chain id that decides the header's slot. Where the id is not
@@ -245,8 +248,8 @@ func (a *AuxRules) checkProof(roots *proofRoots, chainID int32, p *AuxPoW, rep *
 	if a.Layer {
 		limit = maxLayerBranch
 	}
-	if err := rep.Check(CheckChainBranch, len(p.ChainBranch) <= limit, func() (string, string) {
-		return fmt.Sprintf("at most %d hashes", limit), fmt.Sprint(len(p.ChainBranch))
+	if err := rep.CheckSaid(CheckChainBranch, len(p.ChainBranch) <= limit, func() (said.Sentence, said.Sentence) {
+		return said.Of("at most %d hashes", limit), said.Just(len(p.ChainBranch))
 	}); err != nil {
 		return err
 	}
@@ -255,8 +258,8 @@ func (a *AuxRules) checkProof(roots *proofRoots, chainID int32, p *AuxPoW, rep *
 
 func (a *AuxRules) checkParent(p *AuxPoW, chainID int32, rep *Report) error {
 	if a.PlainParent {
-		if err := rep.Check(CheckParentPlain, !p.Parent.HasAuxPoW(), func() (string, string) {
-			return "a parent without a proof of its own", fmt.Sprintf("parent version 0x%08x", uint32(p.Parent.Version()))
+		if err := rep.CheckSaid(CheckParentPlain, !p.Parent.HasAuxPoW(), func() (said.Sentence, said.Sentence) {
+			return said.Of("a parent without a proof of its own"), said.Of("parent version %s", versionText(&p.Parent))
 		}); err != nil {
 			return err
 		}
@@ -264,9 +267,9 @@ func (a *AuxRules) checkParent(p *AuxPoW, chainID int32, rep *Report) error {
 	if !a.StrictID {
 		return nil
 	}
-	return rep.Check(CheckParentChainID, p.Parent.ChainID() != chainID, func() (string, string) {
-		return fmt.Sprintf("a chain id other than our own %d", chainID),
-			fmt.Sprintf("chain id %d (parent version 0x%08x)", p.Parent.ChainID(), uint32(p.Parent.Version()))
+	return rep.CheckSaid(CheckParentChainID, p.Parent.ChainID() != chainID, func() (said.Sentence, said.Sentence) {
+		return said.Of("a chain id other than our own %s", fmt.Sprint(chainID)),
+			said.Of("chain id %s (parent version %s)", fmt.Sprint(p.Parent.ChainID()), versionText(&p.Parent))
 	})
 }
 
@@ -278,42 +281,47 @@ func (a *AuxRules) checkCoinbase(p *AuxPoW, root *Hash, rep *Report) error {
 		}
 	}
 	if a.IndexZero {
-		if err := rep.Check(CheckCoinbaseIndex, p.CoinbaseIndex == 0, func() (string, string) {
-			return "0", fmt.Sprint(p.CoinbaseIndex)
+		if err := rep.CheckSaid(CheckCoinbaseIndex, p.CoinbaseIndex == 0, func() (said.Sentence, said.Sentence) {
+			return said.Just(0), said.Just(p.CoinbaseIndex)
 		}); err != nil {
 			return err
 		}
 	}
-	if err := rep.Check(CheckCoinbaseRoot, *root == p.Parent.MerkleRoot(), func() (string, string) {
-		return "parent's merkle root " + p.Parent.MerkleRoot().String(), root.String()
+	if err := rep.CheckSaid(CheckCoinbaseRoot, *root == p.Parent.MerkleRoot(), func() (said.Sentence, said.Sentence) {
+		return said.Of("parent's merkle root %s", p.Parent.MerkleRoot()), said.Just(root.String())
 	}); err != nil {
 		return err
 	}
-	return rep.Check(CheckCoinbaseInputs, p.Coinbase.Inputs() > 0, func() (string, string) {
-		return "at least one input", fmt.Sprint(p.Coinbase.Inputs())
+	return rep.CheckSaid(CheckCoinbaseInputs, p.Coinbase.Inputs() > 0, func() (said.Sentence, said.Sentence) {
+		return said.Of("at least one input"), said.Just(p.Coinbase.Inputs())
 	})
 }
 
 // checkLayerCoinbase holds a layer chain's proof to the form of a real coinbase.
 func (a *AuxRules) checkLayerCoinbase(p *AuxPoW, rep *Report) error {
-	if err := rep.Check(CheckCoinbasePlain, !p.Coinbase.HasWitness(), func() (string, string) {
-		return "a coinbase serialised without witness", "a witness: " + fmt.Sprint(p.Coinbase.HasWitness())
+	if err := rep.CheckSaid(CheckCoinbasePlain, !p.Coinbase.HasWitness(), func() (said.Sentence, said.Sentence) {
+		want := said.Of("a coinbase serialised without witness")
+		if p.Coinbase.HasWitness() {
+			return want, said.Of("a witness: true")
+		}
+		return want, said.Of("a witness: false")
 	}); err != nil {
 		return err
 	}
-	if err := rep.Check(CheckCoinbaseNull, p.Coinbase.IsCoinbase(), func() (string, string) {
-		return "exactly one input, spending 0:ffffffff", fmt.Sprintf("inputs: %d, the first spending %s", p.Coinbase.Inputs(), outpointText(p.Coinbase.prev))
+	if err := rep.CheckSaid(CheckCoinbaseNull, p.Coinbase.IsCoinbase(), func() (said.Sentence, said.Sentence) {
+		return said.Of("exactly one input, spending 0:ffffffff"),
+			said.Of("inputs: %d, the first spending %s", p.Coinbase.Inputs(), outpointText(p.Coinbase.prev))
 	}); err != nil {
 		return err
 	}
 	n := len(p.Coinbase.FirstScript())
-	if err := rep.Check(CheckCoinbaseScript, n >= minCoinbaseScript && n <= maxCoinbaseScript, func() (string, string) {
-		return fmt.Sprintf("%d to %d bytes of script", minCoinbaseScript, maxCoinbaseScript), fmt.Sprint(n)
+	if err := rep.CheckSaid(CheckCoinbaseScript, n >= minCoinbaseScript && n <= maxCoinbaseScript, func() (said.Sentence, said.Sentence) {
+		return said.Of("%d to %d bytes of script", minCoinbaseScript, maxCoinbaseScript), said.Just(n)
 	}); err != nil {
 		return err
 	}
-	return rep.Check(CheckCoinbaseBranch, len(p.CoinbaseBranch) <= maxLayerBranch, func() (string, string) {
-		return fmt.Sprintf("at most %d hashes", maxLayerBranch), fmt.Sprint(len(p.CoinbaseBranch))
+	return rep.CheckSaid(CheckCoinbaseBranch, len(p.CoinbaseBranch) <= maxLayerBranch, func() (said.Sentence, said.Sentence) {
+		return said.Of("at most %d hashes", maxLayerBranch), said.Just(len(p.CoinbaseBranch))
 	})
 }
 
@@ -326,14 +334,14 @@ func (a *AuxRules) checkCommitment(p *AuxPoW, root *Hash, chainID int32, rep *Re
 		tag[31-i] = c
 	}
 	at := bytes.Index(script, tag[:])
-	if err := rep.Check(CheckRootPresent, at >= 0, func() (string, string) {
-		return "root " + root.String() + " in the coinbase script", "script " + scriptText(script)
+	if err := rep.CheckSaid(CheckRootPresent, at >= 0, func() (said.Sentence, said.Sentence) {
+		return said.Of("root %s in the coinbase script", root.String()), said.Of("script %s", scriptText(script))
 	}); err != nil {
 		return err
 	}
 	if at < 0 {
 		for _, name := range []string{CheckRootMagic, CheckRootTail, CheckTreeSize, CheckSlot} {
-			rep.Skip(name, "a root to start from", "no root was found")
+			rep.SkipSaid(name, said.Of("a root to start from"), said.Of("no root was found"))
 		}
 		return nil
 	}
@@ -341,14 +349,14 @@ func (a *AuxRules) checkCommitment(p *AuxPoW, root *Hash, chainID int32, rep *Re
 		return err
 	}
 	tail := script[at+len(tag):]
-	if err := rep.Check(CheckRootTail, len(tail) >= 8, func() (string, string) {
-		return "at least 8 bytes after the root", fmt.Sprint(len(tail))
+	if err := rep.CheckSaid(CheckRootTail, len(tail) >= 8, func() (said.Sentence, said.Sentence) {
+		return said.Of("at least 8 bytes after the root"), said.Just(len(tail))
 	}); err != nil {
 		return err
 	}
 	if len(tail) < 8 {
-		rep.Skip(CheckTreeSize, "a tree size after the root", "too few bytes")
-		rep.Skip(CheckSlot, "a nonce after the tree size", "too few bytes")
+		rep.SkipSaid(CheckTreeSize, said.Of("a tree size after the root"), said.Of("too few bytes"))
+		rep.SkipSaid(CheckSlot, said.Of("a nonce after the tree size"), said.Of("too few bytes"))
 		return nil
 	}
 	return checkSlot(p, chainID, binary.LittleEndian.Uint32(tail), binary.LittleEndian.Uint32(tail[4:]), rep)
@@ -359,9 +367,9 @@ func (a *AuxRules) checkCommitment(p *AuxPoW, root *Hash, chainID int32, rep *Re
 func (a *AuxRules) checkMagic(script []byte, at int, rep *Report) error {
 	first := bytes.Index(script, mergedMiningMagic)
 	if first < 0 && !a.Layer {
-		return rep.Check(CheckRootEarly, at <= maxLegacyRootOffset, func() (string, string) {
-			return fmt.Sprintf("magic fabe6d6d, or a root at offset %d or less", maxLegacyRootOffset),
-				fmt.Sprintf("no magic, root at offset %d", at)
+		return rep.CheckSaid(CheckRootEarly, at <= maxLegacyRootOffset, func() (said.Sentence, said.Sentence) {
+			return said.Of("magic fabe6d6d, or a root at offset %d or less", maxLegacyRootOffset),
+				said.Of("no magic, root at offset %d", at)
 		})
 	}
 	again := -1
@@ -369,15 +377,15 @@ func (a *AuxRules) checkMagic(script []byte, at int, rep *Report) error {
 		again = bytes.Index(script[first+1:], mergedMiningMagic)
 	}
 	once := first >= 0 && again < 0 && first+len(mergedMiningMagic) == at
-	return rep.Check(CheckRootMagic, once, func() (string, string) {
-		want := "magic fabe6d6d exactly once, directly before the root"
+	return rep.CheckSaid(CheckRootMagic, once, func() (said.Sentence, said.Sentence) {
+		want := said.Of("magic fabe6d6d exactly once, directly before the root")
 		switch {
 		case first < 0:
-			return want, "no magic"
+			return want, said.Of("no magic")
 		case again >= 0:
-			return want, fmt.Sprintf("magic at offsets %d and %d, root at %d", first, first+1+again, at)
+			return want, said.Of("magic at offsets %d and %d, root at %d", first, first+1+again, at)
 		default:
-			return want, fmt.Sprintf("magic at offset %d, root at %d", first, at)
+			return want, said.Of("magic at offset %d, root at %d", first, at)
 		}
 	})
 }
@@ -385,38 +393,42 @@ func (a *AuxRules) checkMagic(script []byte, at int, rep *Report) error {
 // checkSlot makes sure that the chain can take only one leaf of the tree.
 func checkSlot(p *AuxPoW, chainID int32, size, nonce uint32, rep *Report) error {
 	height := len(p.ChainBranch)
-	if err := rep.Check(CheckTreeSize, height < 32 && size == 1<<height, func() (string, string) {
-		return fmt.Sprintf("2^%d leaves, by the chain branch", height), fmt.Sprint(size)
+	if err := rep.CheckSaid(CheckTreeSize, height < 32 && size == 1<<height, func() (said.Sentence, said.Sentence) {
+		return said.Of("2^%d leaves, by the chain branch", height), said.Just(size)
 	}); err != nil {
 		return err
 	}
 	if height >= 32 {
-		rep.Skip(CheckSlot, "a tree of at most 2^31 leaves", fmt.Sprintf("2^%d", height))
+		rep.SkipSaid(CheckSlot, said.Of("a tree of at most 2^31 leaves"), said.Just(fmt.Sprintf("2^%d", height)))
 		return nil
 	}
 	slot := Slot(nonce, chainID, height)
-	return rep.Check(CheckSlot, uint32(p.Slot) == slot, func() (string, string) {
-		return fmt.Sprintf("slot %d (nonce %d, chain id %d, tree height %d)", slot, nonce, chainID, height),
-			fmt.Sprint(p.Slot)
+	return rep.CheckSaid(CheckSlot, uint32(p.Slot) == slot, func() (said.Sentence, said.Sentence) {
+		return said.Of("slot %d (nonce %s, chain id %s, tree height %d)", slot, fmt.Sprint(nonce), fmt.Sprint(chainID), height), said.Just(p.Slot)
 	})
 }
 
-func outpointText(prev []byte) string {
+func outpointText(prev []byte) said.Sentence {
 	if len(prev) < 36 {
-		return "nothing"
+		return said.Of("nothing")
 	}
-	return fmt.Sprintf("%s:%08x", Hash(prev[:32]), binary.LittleEndian.Uint32(prev[32:]))
+	return said.Just(fmt.Sprintf("%s:%08x", Hash(prev[:32]), binary.LittleEndian.Uint32(prev[32:])))
 }
+
+// bitsText and versionText write what is read as hex: as text, which no language groups.
+func bitsText(bits uint32) string { return fmt.Sprintf("%08x", bits) }
+
+func versionText(h *Header) string { return fmt.Sprintf("0x%08x", uint32(h.Version())) }
 
 func targetText(t *uint256.Int) string {
 	b := t.Bytes32()
 	return hex.EncodeToString(b[:])
 }
 
-func scriptText(script []byte) string {
+func scriptText(script []byte) said.Sentence {
 	const most = 160
 	if len(script) > most {
-		return fmt.Sprintf("%x... (%d bytes)", script[:most], len(script))
+		return said.Of("%s... (%d bytes)", hex.EncodeToString(script[:most]), len(script))
 	}
-	return hex.EncodeToString(script)
+	return said.Just(hex.EncodeToString(script))
 }

@@ -2,11 +2,11 @@ package spv
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // The names of the checks on a whole block.
@@ -100,21 +100,21 @@ func (b *FullBlock) CheckBody(rep *Report) error {
 			short = i
 		}
 	}
-	if err := rep.Check(CheckBlockCoinbase, len(b.Txs) > 0 && stray < 0, func() (string, string) {
-		want := "a coinbase first and nowhere else"
+	if err := rep.CheckSaid(CheckBlockCoinbase, len(b.Txs) > 0 && stray < 0, func() (said.Sentence, said.Sentence) {
+		want := said.Of("a coinbase first and nowhere else")
 		if stray >= 0 {
-			return want, fmt.Sprintf("transaction %d", stray)
+			return want, said.Of("transaction %d", stray)
 		}
-		return want, fmt.Sprintf("%d transactions, a coinbase first", len(b.Txs))
+		return want, said.Of("%d transactions, a coinbase first", len(b.Txs))
 	}); err != nil {
 		return err
 	}
-	if err := rep.Check(CheckBlockTx64, short < 0, func() (string, string) {
-		want := "no transaction of 64 bytes, which could be an inner node of the tree"
+	if err := rep.CheckSaid(CheckBlockTx64, short < 0, func() (said.Sentence, said.Sentence) {
+		want := said.Of("no transaction of 64 bytes, which could be an inner node of the tree")
 		if short >= 0 {
-			return want, fmt.Sprintf("transaction %d", short)
+			return want, said.Of("transaction %d", short)
 		}
-		return want, "none"
+		return want, said.Of("none")
 	}); err != nil {
 		return err
 	}
@@ -126,16 +126,17 @@ func (b *FullBlock) CheckBody(rep *Report) error {
 
 func (b *FullBlock) checkRoot(rep *Report) error {
 	root, mutated := merkle.Root(b.TxIDs())
-	if err := rep.Check(CheckBlockRoot, root == b.Header.MerkleRoot(), func() (string, string) {
-		return b.Header.MerkleRoot().String(), fmt.Sprintf("%s over %d transactions", root, len(b.Txs))
+	if err := rep.CheckSaid(CheckBlockRoot, root == b.Header.MerkleRoot(), func() (said.Sentence, said.Sentence) {
+		return said.Just(b.Header.MerkleRoot()), said.Of("%s over %d transactions", root, len(b.Txs))
 	}); err != nil {
 		return err
 	}
-	return rep.Check(CheckBlockMutated, !mutated, func() (string, string) {
+	return rep.CheckSaid(CheckBlockMutated, !mutated, func() (said.Sentence, said.Sentence) {
+		want := said.Of("no two equal neighbours in the tree")
 		if mutated {
-			return "no two equal neighbours in the tree", "two equal neighbours (CVE-2012-2459)"
+			return want, said.Of("two equal neighbours (CVE-2012-2459)")
 		}
-		return "no two equal neighbours in the tree", "none"
+		return want, said.Of("none")
 	})
 }
 
@@ -147,7 +148,7 @@ func (b *FullBlock) checkWitness(rep *Report) error {
 		carries = carries || b.Txs[i].HasWitness()
 	}
 	if !carries || len(b.Txs) == 0 {
-		rep.Skip(CheckBlockWitness, "a commitment to the witnesses", "no transaction carries a witness")
+		rep.SkipSaid(CheckBlockWitness, said.Of("a commitment to the witnesses"), said.Of("no transaction carries a witness"))
 		return nil
 	}
 	ids := make([]Hash, len(b.Txs))
@@ -161,11 +162,11 @@ func (b *FullBlock) checkWitness(rep *Report) error {
 		nonce := b.Txs[0].witnessNonce()
 		got = pow.DoubleSHA256(append(root[:], nonce...))
 	}
-	return rep.Check(CheckBlockWitness, err == nil && got == stated, func() (string, string) {
+	return rep.CheckSaid(CheckBlockWitness, err == nil && got == stated, func() (said.Sentence, said.Sentence) {
 		if err != nil {
-			return "a commitment to the witnesses in the coinbase", err.Error()
+			return said.Of("a commitment to the witnesses in the coinbase"), said.FromError(err)
 		}
-		return "commitment " + stated.String(), got.String()
+		return said.Of("commitment %s", stated), said.Just(got)
 	})
 }
 
@@ -189,10 +190,10 @@ func witnessScript(coinbase *Tx) (script []byte, index int) {
 func witnessCommitment(coinbase *Tx) (Hash, error) {
 	script, index := witnessScript(coinbase)
 	if index < 0 {
-		return Hash{}, errors.New("no commitment output")
+		return Hash{}, said.Errorf("no commitment output")
 	}
 	if coinbase.witnessNonce() == nil {
-		return Hash{}, errors.New("the coinbase's own witness is not one item of 32 bytes")
+		return Hash{}, said.Errorf("the coinbase's own witness is not one item of 32 bytes")
 	}
 	return Hash(script[6:38]), nil
 }

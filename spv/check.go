@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Outcome tells how a check ended.
@@ -49,6 +50,20 @@ type Check struct {
 	Outcome Outcome `json:"outcome"`
 	Want    string  `json:"want"`
 	Got     string  `json:"got"`
+
+	// Want and Got for a face that speaks another language; empty where the texts are English alone. They do not travel:
+	// whoever shows a report has made it.
+	WantSaid said.Sentence `json:"-"`
+	GotSaid  said.Sentence `json:"-"`
+}
+
+// CheckOf returns a check whose texts can be said in other languages.
+func CheckOf(name string, outcome Outcome, want, got said.Sentence) Check {
+	return Check{Name: name, Outcome: outcome, Want: want.String(), Got: got.String(), WantSaid: want, GotSaid: got}
+}
+
+func (c *Check) refusal() *CheckError {
+	return &CheckError{Name: c.Name, Want: c.Want, Got: c.Got, WantSaid: c.WantSaid, GotSaid: c.GotSaid}
 }
 
 // Report collects the checks of one verification in the order in which they ran. A nil
@@ -67,19 +82,31 @@ type CheckError = merkle.CheckError
 // the remaining rules are examined too, and Err tells the first failure at the end.
 // Say is called only when its texts are needed.
 func (r *Report) Check(name string, ok bool, say func() (want, got string)) error {
-	if r == nil {
-		if ok {
-			return nil
-		}
-		want, got := say()
-		return &CheckError{Name: name, Want: want, Got: got}
-	}
-	outcome := Passed
-	if !ok {
-		outcome = Failed
+	if r == nil && ok {
+		return nil
 	}
 	want, got := say()
-	r.Checks = append(r.Checks, Check{Name: name, Outcome: outcome, Want: want, Got: got})
+	return r.record(ok, Check{Name: name, Want: want, Got: got})
+}
+
+// CheckSaid is Check with texts that can be said in other languages.
+func (r *Report) CheckSaid(name string, ok bool, say func() (want, got said.Sentence)) error {
+	if r == nil && ok {
+		return nil
+	}
+	want, got := say()
+	return r.record(ok, CheckOf(name, 0, want, got))
+}
+
+func (r *Report) record(ok bool, c Check) error {
+	if r == nil {
+		return c.refusal()
+	}
+	c.Outcome = Failed
+	if ok {
+		c.Outcome = Passed
+	}
+	r.Checks = append(r.Checks, c)
 	return nil
 }
 
@@ -90,10 +117,17 @@ func (r *Report) Skip(name, want, why string) {
 	}
 }
 
+// SkipSaid is Skip with texts that can be said in other languages.
+func (r *Report) SkipSaid(name string, want, why said.Sentence) {
+	if r != nil {
+		r.Checks = append(r.Checks, CheckOf(name, NotChecked, want, why))
+	}
+}
+
 // Err returns the first failed check as *CheckError, or nil.
 func (r *Report) Err() error {
 	if c, ok := r.Failure(); ok {
-		return &CheckError{Name: c.Name, Want: c.Want, Got: c.Got}
+		return c.refusal()
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // The names of the checks on a header in its place in the chain.
@@ -26,8 +28,10 @@ var (
 	// ask again when the parent chain has moved.
 	ErrPending = errors.New("its parent chain's block is not known yet")
 	// ErrNoContext: headers below that a rule looks back at are not at hand.
-	ErrNoContext = errors.New("headers below are not at hand")
+	ErrNoContext = errors.New(noContext.String())
 )
+
+var noContext = said.Of("headers below are not at hand")
 
 // HeaderError tells which header was refused, and why.
 type HeaderError struct {
@@ -72,8 +76,8 @@ func (r *Rules) CheckContext(below Ancestry, height int32, h *Header, now uint32
 		if r.FloorOnBase {
 			v = h.BaseVersion()
 		}
-		if err := rep.Check(CheckVersion, v >= least, func() (string, string) {
-			return fmt.Sprintf("version %d or more at height %d", least, height), fmt.Sprint(v)
+		if err := rep.CheckSaid(CheckVersion, v >= least, func() (said.Sentence, said.Sentence) {
+			return said.Of("version %d or more at height %d", least, height), said.Just(v)
 		}); err != nil {
 			return err
 		}
@@ -84,28 +88,28 @@ func (r *Rules) CheckContext(below Ancestry, height int32, h *Header, now uint32
 func (r *Rules) checkDifficulty(below Ancestry, height int32, h *Header, rep *Report) error {
 	bits, ok := r.RequiredBits(below, height, h.Time())
 	if !ok {
-		return missing(rep, CheckDifficulty, "the bits that the difficulty rule gives")
+		return missing(rep, CheckDifficulty, said.Of("the bits that the difficulty rule gives"))
 	}
-	return rep.Check(CheckDifficulty, h.Bits() == bits, func() (string, string) {
-		return fmt.Sprintf("bits %08x", bits), fmt.Sprintf("bits %08x", h.Bits())
+	return rep.CheckSaid(CheckDifficulty, h.Bits() == bits, func() (said.Sentence, said.Sentence) {
+		return said.Of("bits %s", bitsText(bits)), said.Of("bits %s", bitsText(h.Bits()))
 	})
 }
 
 func (r *Rules) checkTimes(below Ancestry, height int32, h *Header, now uint32, rep *Report) error {
 	median, ok := MedianTime(below, height-1)
 	if !ok {
-		if err := missing(rep, CheckMedianTime, "a time above the median of the 11 headers below"); err != nil {
+		if err := missing(rep, CheckMedianTime, said.Of("a time above the median of the 11 headers below")); err != nil {
 			return err
 		}
-	} else if err := rep.Check(CheckMedianTime, h.Time() > median, func() (string, string) {
-		return fmt.Sprintf("time above %d", median), fmt.Sprintf("time %d", h.Time())
+	} else if err := rep.CheckSaid(CheckMedianTime, h.Time() > median, func() (said.Sentence, said.Sentence) {
+		return said.Of("time above %s", fmt.Sprint(median)), timeText(h)
 	}); err != nil {
 		return err
 	}
 	if now == 0 {
-		rep.Skip(CheckFutureTime, "a time not far ahead of the clock", "no clock was given")
-	} else if err := rep.Check(CheckFutureTime, int64(h.Time()) <= int64(now)+int64(r.MaxFuture), func() (string, string) {
-		return fmt.Sprintf("time at most %d s after the clock's %d", r.MaxFuture, now), fmt.Sprintf("time %d", h.Time())
+		rep.SkipSaid(CheckFutureTime, said.Of("a time not far ahead of the clock"), said.Of("no clock was given"))
+	} else if err := rep.CheckSaid(CheckFutureTime, int64(h.Time()) <= int64(now)+int64(r.MaxFuture), func() (said.Sentence, said.Sentence) {
+		return said.Of("time at most %d s after the clock's %s", r.MaxFuture, fmt.Sprint(now)), timeText(h)
 	}); err != nil {
 		return err
 	}
@@ -120,10 +124,10 @@ func (r *Rules) checkTimeWarp(below Ancestry, height int32, h *Header, rep *Repo
 	}
 	last, ok := below.At(height - 1)
 	if !ok {
-		return missing(rep, CheckTimeWarp, "a time close to the last block's")
+		return missing(rep, CheckTimeWarp, said.Of("a time close to the last block's"))
 	}
-	return rep.Check(CheckTimeWarp, int64(h.Time()) >= int64(last.Time)-int64(e.MaxBack), func() (string, string) {
-		return fmt.Sprintf("time at least %d", int64(last.Time)-int64(e.MaxBack)), fmt.Sprintf("time %d", h.Time())
+	return rep.CheckSaid(CheckTimeWarp, int64(h.Time()) >= int64(last.Time)-int64(e.MaxBack), func() (said.Sentence, said.Sentence) {
+		return said.Of("time at least %s", fmt.Sprint(int64(last.Time)-int64(e.MaxBack))), timeText(h)
 	})
 }
 
@@ -135,15 +139,18 @@ func (r *Rules) checkCheckpoint(height int32, h *Header, rep *Report) error {
 		return nil
 	}
 	id := h.ID()
-	return rep.Check(CheckCheckpoint, id == r.Checkpoints[i].Hash, func() (string, string) {
-		return r.Checkpoints[i].Hash.String(), id.String()
+	return rep.CheckSaid(CheckCheckpoint, id == r.Checkpoints[i].Hash, func() (said.Sentence, said.Sentence) {
+		return said.Just(r.Checkpoints[i].Hash), said.Just(id)
 	})
 }
 
-func missing(rep *Report, name, want string) error {
+// timeText says a header's time, in seconds since 1970: as text, which no language groups.
+func timeText(h *Header) said.Sentence { return said.Of("time %s", fmt.Sprint(h.Time())) }
+
+func missing(rep *Report, name string, want said.Sentence) error {
 	if rep == nil {
 		return fmt.Errorf("%s: %w", name, ErrNoContext)
 	}
-	rep.Skip(name, want, ErrNoContext.Error())
+	rep.SkipSaid(name, want, noContext)
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // LayerRules are what a layer chain asks of its place over the L1 (protocol.md 3.2, 8).
@@ -51,32 +53,32 @@ func CheckParent(s *Sealed, l1 ParentView, rep *Report) error {
 	p := &s.Aux.Parent
 	prev, ok := l1.Lookup(p.Prev())
 	if !ok {
-		rep.Skip(CheckParentKnown, "a known L1 block under the parent header", "unknown block "+p.Prev().String())
+		rep.SkipSaid(CheckParentKnown, said.Of("a known L1 block under the parent header"), said.Of("unknown block %s", p.Prev()))
 		return ErrPending
 	}
 	bits, median, ok := l1.After(prev.Hash, p.Time())
 	if !ok {
-		rep.Skip(CheckParentBits, "the bits that L1 requires", fmt.Sprintf("L1 headers below %d are not at hand", prev.Height))
+		rep.SkipSaid(CheckParentBits, said.Of("the bits that L1 requires"), said.Of("L1 headers below %d are not at hand", prev.Height))
 		return ErrPending
 	}
-	if err := rep.Check(CheckParentBits, p.Bits() == bits, func() (string, string) {
-		return fmt.Sprintf("bits %08x, as L1 requires after block %s", bits, prev), fmt.Sprintf("bits %08x", p.Bits())
+	if err := rep.CheckSaid(CheckParentBits, p.Bits() == bits, func() (said.Sentence, said.Sentence) {
+		return said.Of("bits %s, as L1 requires after block %s", bitsText(bits), prev), said.Of("bits %s", bitsText(p.Bits()))
 	}); err != nil {
 		return err
 	}
-	if err := rep.Check(CheckParentMedian, p.Time() > median, func() (string, string) {
-		return fmt.Sprintf("time above L1's median %d", median), fmt.Sprintf("time %d", p.Time())
+	if err := rep.CheckSaid(CheckParentMedian, p.Time() > median, func() (said.Sentence, said.Sentence) {
+		return said.Of("time above L1's median %s", fmt.Sprint(median)), timeText(p)
 	}); err != nil {
 		return err
 	}
-	if err := rep.Check(CheckParentVersion, p.Version() >= 4, func() (string, string) {
-		return "version 4 or more", fmt.Sprint(p.Version())
+	if err := rep.CheckSaid(CheckParentVersion, p.Version() >= 4, func() (said.Sentence, said.Sentence) {
+		return said.Of("version 4 or more"), said.Just(p.Version())
 	}); err != nil {
 		return err
 	}
 	skew := int64(p.Time()) - int64(s.Header.Time())
-	return rep.Check(CheckParentTime, skew >= -maxParentSkew && skew <= maxParentSkew, func() (string, string) {
-		return fmt.Sprintf("parent's time within %d s of the block's", maxParentSkew), fmt.Sprintf("%+d s", skew)
+	return rep.CheckSaid(CheckParentTime, skew >= -maxParentSkew && skew <= maxParentSkew, func() (said.Sentence, said.Sentence) {
+		return said.Of("parent's time within %d s of the block's", maxParentSkew), said.Just(fmt.Sprintf("%+d s", skew))
 	})
 }
 
@@ -188,12 +190,12 @@ func CoinbaseCommitment(coinbase *Tx) (Commitment, error) {
 func (l *LayerRules) CheckAnchor(anchor Block, prev *Block, parent *Header, l1 ParentView, rep *Report) error {
 	under, ok := l1.Lookup(parent.Prev())
 	if !ok {
-		rep.Skip(CheckParentKnown, "a known L1 block under the parent header", "unknown block "+parent.Prev().String())
+		rep.SkipSaid(CheckParentKnown, said.Of("a known L1 block under the parent header"), said.Of("unknown block %s", parent.Prev()))
 		return ErrPending
 	}
 	depth := under.Height - anchor.Height
-	if err := rep.Check(CheckAnchorDepth, depth >= l.AnchorDepth && depth <= l.AnchorDepth+l.AnchorWindow, func() (string, string) {
-		return fmt.Sprintf("%d to %d L1 blocks over the anchor", l.AnchorDepth, l.AnchorDepth+l.AnchorWindow), fmt.Sprint(depth)
+	if err := rep.CheckSaid(CheckAnchorDepth, depth >= l.AnchorDepth && depth <= l.AnchorDepth+l.AnchorWindow, func() (said.Sentence, said.Sentence) {
+		return said.Of("%d to %d L1 blocks over the anchor", l.AnchorDepth, l.AnchorDepth+l.AnchorWindow), said.Just(depth)
 	}); err != nil {
 		return err
 	}
@@ -207,11 +209,11 @@ func (l *LayerRules) CheckAnchor(anchor Block, prev *Block, parent *Header, l1 P
 func checkBranch(name string, upper, lower Block, l1 ParentView, rep *Report) error {
 	at, ok := l1.Ancestor(upper.Hash, lower.Height)
 	if !ok && lower.Height <= upper.Height {
-		rep.Skip(name, lower.String()+" below "+upper.String(), "L1 headers in between are not at hand")
+		rep.SkipSaid(name, said.Of("%s below %s", lower, upper), said.Of("L1 headers in between are not at hand"))
 		return ErrPending
 	}
-	return rep.Check(name, ok && at == lower, func() (string, string) {
-		return "a block on the branch of " + upper.String(), lower.String()
+	return rep.CheckSaid(name, ok && at == lower, func() (said.Sentence, said.Sentence) {
+		return said.Of("a block on the branch of %s", upper), said.Just(lower)
 	})
 }
 

@@ -3,13 +3,13 @@ package spv
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
 	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // CheckSignet is the name of the check on a signet block's solution.
@@ -33,11 +33,12 @@ func (r *Rules) CheckSignetBlock(b *FullBlock, rep *Report) error {
 		return nil
 	}
 	err := r.runChallenge(b)
-	if err := rep.Check(CheckSignet, err == nil, func() (string, string) {
+	if err := rep.CheckSaid(CheckSignet, err == nil, func() (said.Sentence, said.Sentence) {
+		want := said.Of("a solution of the network's challenge")
 		if err != nil {
-			return "a solution of the network's challenge", err.Error()
+			return want, said.FromError(err)
 		}
-		return "a solution of the network's challenge", "solved"
+		return want, said.Of("solved")
 	}); err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (r *Rules) CheckSignetBlock(b *FullBlock, rep *Report) error {
 
 func (r *Rules) runChallenge(b *FullBlock) error {
 	if len(b.Txs) == 0 {
-		return errors.New("no coinbase")
+		return said.Errorf("no coinbase")
 	}
 	cleared, solution, err := splitSolution(&b.Txs[0])
 	if err != nil {
@@ -74,7 +75,7 @@ func (r *Rules) runChallenge(b *FullBlock) error {
 func splitSolution(coinbase *Tx) (*wire.MsgTx, []byte, error) {
 	script, index := witnessScript(coinbase)
 	if index < 0 {
-		return nil, nil, errors.New("no witness commitment in the coinbase")
+		return nil, nil, said.Errorf("no witness commitment in the coinbase")
 	}
 	var tx wire.MsgTx
 	if err := tx.DeserializeNoWitness(bytes.NewReader(coinbase.AppendStripped(nil))); err != nil {

@@ -1,25 +1,23 @@
 package ui
 
 import (
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/layeredpow/lamina/spv/doctor"
 	"github.com/layeredpow/lamina/spv/said"
-	"github.com/layeredpow/lamina/ui/present"
 )
 
 // engine are the folders whose sentences reach people.
-var engine = []string{"internal/app", "wallet", "wallet/*", "spv/*"}
+var engine = []string{"internal/app", "wallet", "wallet/*", "spv", "spv/*"}
 
 // eachFile visits the source of the engine, without its tests.
 func eachFile(t *testing.T, visit func(name string, tree *ast.File)) {
@@ -68,6 +66,9 @@ func sentences(t *testing.T) (forms []string) {
 			return true
 		})
 	})
+	for _, r := range doctor.Rules() {
+		forms = append(forms, said.Of(r.Text).Placed())
+	}
 	slices.Sort(forms)
 	return slices.Compact(forms)
 }
@@ -140,7 +141,7 @@ func TestNothingIsSaidInEnglishAlone(t *testing.T) {
 	}
 	eachFile(t, func(name string, tree *ast.File) {
 		if strings.Contains(name, "spv") && !strings.Contains(name, "syncer") {
-			return // reports of checks, which are English
+			return // reports of checks: see TestReportsAreSaid
 		}
 		for _, field := range inEnglishAlone(tree) {
 			t.Errorf("%s: %s is set to English alone: say it with package said", name, field)
@@ -171,20 +172,7 @@ func TestSay(t *testing.T) {
 		{"zh", "币共 0.000\u202f015 BTC：少于连同手续费所需的 0.000\u202f015 BTC", "交换 3：现在不应注资：对方资金已有 1 次确认，需 12\u202f345 次",
 			"收款人 2：“unexpected EOF”（英文原文）", "“brand new”（英文原文）"},
 	} {
-		src, err := os.ReadFile("translations/" + c.language + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts := map[string]string{}
-		if err := json.Unmarshal(src, &texts); err != nil {
-			t.Fatal(err)
-		}
-		x := present.New(func(english string, data ...any) string {
-			if text, ok := texts[english]; ok {
-				english = text
-			}
-			return present.English(english, data...)
-		})
+		x := textsIn(t, c.language)
 		for got, want := range map[string]string{
 			x.Say(said.Of("coins of %d: below the %d that are needed with the fee", fee, fee)): c.coin,
 			x.Say(late):                 c.late,

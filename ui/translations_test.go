@@ -62,6 +62,9 @@ func keys(t *testing.T) []string {
 
 var placeholder = regexp.MustCompile(`{{\.\w+}}`)
 
+// worded matches a text that does more than join its values.
+var worded = regexp.MustCompile(`^(?:[^\pL{]|{{\.\w+}})*\pL`)
+
 func placeholders(s string) []string {
 	found := placeholder.FindAllString(s, -1)
 	slices.Sort(found)
@@ -69,7 +72,7 @@ func placeholders(s string) []string {
 }
 
 func TestTranslationsAreComplete(t *testing.T) {
-	want := keys(t)
+	want, said := keys(t), sentences(t)
 	if len(want) < 100 {
 		t.Fatalf("%d keys found in the source: the search looks at the wrong calls", len(want))
 	}
@@ -95,6 +98,8 @@ func TestTranslationsAreComplete(t *testing.T) {
 				t.Errorf("%s: %q has other placeholders than %q", file, text, key)
 			case strings.HasSuffix(file, "en.json") && text != key:
 				t.Errorf("%s: %q is not its own text", file, key)
+			case !strings.HasSuffix(file, "en.json") && text == key && slices.Contains(said, key) && worded.MatchString(key):
+				t.Errorf("%s: %q reads as in English, so that it would be shown as a quotation", file, key)
 			}
 			delete(got, key)
 		}

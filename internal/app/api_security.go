@@ -153,10 +153,11 @@ type Evidence struct {
 
 // Leg is one reason.
 type Leg struct {
-	Name  string        `json:"name"` // transaction, merkle path, header, work, merged mining, l1 block, anchor, filter, peers, scan, coins
+	Name  string        `json:"name"` // transaction, merkle path, header, history, work, merged mining, l1 block, anchor, filter, peers, alarm, scan, coins
 	State LegState      `json:"state"`
 	Text  string        `json:"text"` // what was checked, or what is missing and why
 	Said  said.Sentence `json:"said,omitzero"`
+	Alarm *risk.Alarm   `json:"alarm,omitempty"` // in the place of Said, if it is one
 }
 
 // LegState says how a leg stands.

@@ -43,7 +43,7 @@ type ledger struct {
 	apex    *chains.Params // its L1, or its own
 	deals   *settlements
 	// settleOut is what the machine broadcasts for settlements.
-	settleOut map[spv.Hash]bool
+	settleOut map[spv.Hash]spv.Hash // ids without and with witness
 	fees      feeWatch
 	handed    handouts
 	whispers  *whisperer // of this run

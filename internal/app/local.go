@@ -100,7 +100,7 @@ func (l *Local) open(f *Follow) error {
 	for _, c := range all {
 		l.ledgers = append(l.ledgers, &ledger{followed: c, feed: &l.feed, clock: l.options.Clock, offline: l.options.Offline,
 			asked: make(chan func(), askedAhead), ended: make(chan struct{}), restart: func() {},
-			deals: l.deals, apex: l.apexOf(c.params), settleOut: map[spv.Hash]bool{}})
+			deals: l.deals, apex: l.apexOf(c.params), settleOut: map[spv.Hash]spv.Hash{}})
 	}
 	l.lend(all)
 	l.watchFees()

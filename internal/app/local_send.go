@@ -103,6 +103,7 @@ func (l *Local) commit(ctx context.Context, kept *planned, signed *wallet.Signed
 			err = p.book.flush()
 		}
 		if err != nil {
+			c.settleRefused(p)
 			return Sent{}, err
 		}
 		c.look(p, done)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,7 +23,7 @@ const mostRejudged = 100
 type legs []Leg
 
 func (l *legs) add(name string, state LegState, text said.Sentence) {
-	*l = append(*l, Leg{name, state, text.String(), text})
+	*l = append(*l, Leg{Name: name, State: state, Text: text.String(), Said: text})
 }
 
 // whole tells whether no leg is missing or broken.
@@ -120,11 +121,20 @@ func (l *ledger) headerLegs(list *legs, at spv.Block) bool {
 }
 
 // checkedFrom names the lowest block from which on every header was checked.
-func (l *ledger) checkedFrom() string {
+func (l *ledger) checkedFrom() said.Sentence {
 	if s := l.chain.Sampled(); s != nil {
-		return fmt.Sprintf("block %d", s.To.Height+1)
+		return said.Of("block %d", s.To.Height+1)
 	}
-	return "genesis"
+	return said.Of("genesis")
+}
+
+// refusal returns what a rule says of what it refuses, which an error's text would say in English alone.
+func refusal(err error) any {
+	var c *spv.CheckError
+	if errors.As(err, &c) && c.GotSaid.Form != "" {
+		return said.Of("%s: got %s, want %s", c.Name, c.GotSaid, c.WantSaid)
+	}
+	return err
 }
 
 // historyLeg says what is not known of a chain that began by a sampled proof.
@@ -146,7 +156,7 @@ func (l *ledger) sealLegs(list *legs, at spv.Block) {
 			continue
 		}
 		if err := l.params.CheckWork(&sealed, h, nil); err != nil {
-			list.add("merged mining", LegBroken, said.Of("the proof of header %d: %v", h, err))
+			list.add("merged mining", LegBroken, said.Of("the proof of header %d: %v", h, refusal(err)))
 			return
 		}
 		judged++
@@ -190,7 +200,7 @@ func (l *ledger) lenderLeg(list *legs, at spv.Block, sightings []risk.Sighting) 
 		list.add(name, LegBroken, said.Of("the proof's parent builds on L1 block %s, which is not on the best L1 chain", p.Under))
 	default:
 		list.add(name, LegChecked, said.Of("%s %s on L1 block %s, %d L1 blocks deep; %d of the newest proofs are L1 blocks themselves",
-			p.Class, p.Parent.Hash, p.Under, tip.Height-p.Under.Height+1, seals))
+			p.Class.Says(), p.Parent.Hash, p.Under, tip.Height-p.Under.Height+1, seals))
 	}
 }
 
@@ -220,7 +230,7 @@ func (l *ledger) anchorLeg(list *legs, at spv.Block, in merkle.Inclusion, missin
 			commitment.Anchor))
 	default:
 		if err := l.params.Layer.CheckAnchor(commitment.Anchor, nil, &sealed.Aux.Parent, l.lender, nil); err != nil {
-			list.add(name, LegBroken, said.Of("L1 block %s: %v", commitment.Anchor, err))
+			list.add(name, LegBroken, said.Of("L1 block %s: %v", commitment.Anchor, refusal(err)))
 			return
 		}
 		list.add(name, LegChecked, said.Of("L1 block %s is on the best chain, %d deep, and as deep under the proof's parent as the rules want",
@@ -260,7 +270,7 @@ func (l *ledger) networkLegs(list *legs) {
 		list.add("peers", LegChecked, said.Of("%d peers, and all that they know is taken in", s.Peers))
 	}
 	for _, a := range l.gauge.alarms() {
-		list.add("alarm", LegBroken, said.Of("%s: %s", a.Title, a.What))
+		*list = append(*list, Leg{Name: "alarm", State: LegBroken, Text: a.Title + ": " + a.What, Alarm: &a.Alarm})
 	}
 }
 
@@ -296,11 +306,11 @@ func (l *ledger) filtersLeg(list *legs) {
 	case s.Rung == syncer.NoRung:
 		list.add("filter", LegMissing, said.Of("not known yet what blocks are looked through with"))
 	case s.Rung == syncer.Bloomed:
-		list.add("filter", LegMissing, said.Of("%s: peers that agree could hide payments", s.Source()))
+		list.add("filter", LegMissing, said.Of("%s: peers that agree could hide payments", s.SourceSaid()))
 	case s.Rung == syncer.Compared && s.FilterPeers < 2:
-		list.add("filter", LegMissing, said.Of("%s, of which there are %d: a peer could hide payments", s.Rung, s.FilterPeers))
+		list.add("filter", LegMissing, said.Of("%s, of which there are %d: a peer could hide payments", s.Rung.Says(), s.FilterPeers))
 	default:
-		list.add("filter", LegChecked, said.Of("%s; no filter is disputed", s.Rung))
+		list.add("filter", LegChecked, said.Of("%s; no filter is disputed", s.Rung.Says()))
 	}
 }
 

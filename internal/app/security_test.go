@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"math"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/proof"
 	"github.com/layeredpow/lamina/spv/risk"
+	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/syncer"
 )
 
@@ -303,6 +305,38 @@ func checkLegs(t testing.TB, e Evidence, want map[string]LegState) {
 		if want[leg.Name] != leg.State || leg.Text == "" {
 			t.Errorf("%+v, want %s", leg, want[leg.Name])
 		}
+		checkSaid(t, leg.Said)
+	}
+}
+
+// checkSaid makes sure that no value of a sentence has words, which would be English in every language. Ids are hex digits.
+func checkSaid(t testing.TB, s said.Sentence) {
+	t.Helper()
+	for _, v := range s.Values {
+		if v.Said != nil {
+			checkSaid(t, *v.Said)
+		}
+		if strings.ContainsAny(v.Text, "ghijklmnopqrstuvwxyz") {
+			t.Errorf("%q: the value %q is English", s.Form, v.Text)
+		}
+	}
+}
+
+// TestRefusalsAreSaid: what a rule says of a bad proof is said as the error says it, apart.
+func TestRefusalsAreSaid(t *testing.T) {
+	rules := &params(t, testChain).Rules
+	bad := spv.Sealed{Header: rules.Genesis}
+	bad.Header[0] ^= 1
+	bad.Header[72] ^= 0xff
+	err := rules.CheckWork(&bad, 1, nil)
+	s, ok := refusal(err).(said.Sentence)
+	if err == nil || !ok || s.String() != err.Error() {
+		t.Fatalf("%v is said as %+v", err, s)
+	}
+	checkSaid(t, *s.Values[1].Said)
+	checkSaid(t, *s.Values[2].Said)
+	if refusal(io.EOF) != io.EOF {
+		t.Error("a foreign error is not left as it is")
 	}
 }
 

@@ -139,8 +139,8 @@ func (s *settlement) apply(chain spv.Hash, block spv.Block, txs []*wire.MsgTx) e
 	return s.book.Apply(chain, block, txs)
 }
 
-// scanned takes in how far a machine is.
-func (s *settlement) scanned(chain spv.Hash, to spv.Block, atTip bool) error {
+// scanned takes in how far a machine is, and again what the wallet sends.
+func (s *settlement) scanned(chain spv.Hash, to spv.Block, atTip bool, sends []*wire.MsgTx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	side := s.on[chain]
@@ -156,6 +156,11 @@ func (s *settlement) scanned(chain spv.Hash, to spv.Block, atTip bool) error {
 	}
 	if to != tip {
 		if err := s.book.Scanned(chain, to); err != nil {
+			return err
+		}
+	}
+	for _, tx := range sends {
+		if err := s.book.Sends(chain, tx); err != nil {
 			return err
 		}
 	}
@@ -188,6 +193,16 @@ func (s *settlement) unconfirmed(chain spv.Hash, tx *wire.MsgTx) error {
 		return nil
 	}
 	return s.book.Unconfirmed(chain, tx)
+}
+
+// sends takes in a transaction that the wallet sends.
+func (s *settlement) sends(chain spv.Hash, tx *wire.MsgTx) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on[chain] == nil {
+		return nil
+	}
+	return s.book.Sends(chain, tx)
 }
 
 // setRates takes in what a chain's fees are.

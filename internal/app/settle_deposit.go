@@ -191,9 +191,7 @@ func depositOf(layer, l1 *ledger, s *settle.DepositState) (d Deposit, err error)
 			return d, err
 		}
 	}
-	if s.Back != nil {
-		d.Refunds, err = refundsShown(l1.params.Name, s.Back.Refunds)
-	}
+	d.Refunds, err = refundsShown(l1.params.Name, s.Refunds())
 	return d, err
 }
 
@@ -249,7 +247,7 @@ func (l *Local) TakeBack(ctx context.Context, name, chain, outpoint string, pass
 		return Funding{}, err
 	}
 	out := Funding{Purse: in, ID: state.Outpoint.Hash}
-	out.Refunds, err = refundsShown(l1.params.Name, state.Back.Refunds)
+	out.Refunds, err = refundsShown(l1.params.Name, state.Refunds())
 	return out, err
 }
 
@@ -275,7 +273,7 @@ func takeBack(book *settle.Book, layer spv.Hash, outpoint string, back []byte, k
 	if state.Phase != settle.Waiting && state.Phase != settle.RefundDue {
 		return none, Saying(CodeInvalid, "deposit %s: is %s, want it to be waiting or refund due", op, state.Phase)
 	}
-	if state.Back != nil && len(state.Back.Refunds) > 0 {
+	if len(state.Refunds()) > 0 {
 		return state, nil
 	}
 	if err := book.TakeBack(state, back, keys); err != nil {

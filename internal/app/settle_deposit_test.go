@@ -3,13 +3,16 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/peg"
+	"github.com/layeredpow/lamina/spv/syncer"
 	"github.com/layeredpow/lamina/wallet/address"
 )
 
@@ -143,6 +146,64 @@ func TestSettleReplaced(t *testing.T) {
 			w.wait("the money on the layer", func() bool { return s.balance("dev-native").Confirmed > 4_000_000 })
 		}
 	}
+	// One withdrawal that nobody ever pays does not hide where the others stand.
+	layer, err := s.ledger("dev-native")
+	s.must(err)
+	run, err := call(ctx, layer, func() ([]peg.Sealing, error) { return layer.sealings(1, 2), nil })
+	s.must(err)
+	if tip := w.loop("dev-native").View().Tip(); len(run) != 2 || run[1].Block != tip || run[0].Block.Height != tip.Height-1 {
+		t.Errorf("%+v, want the two blocks up to %s", run, tip)
+	}
+	// Two of one coin: the wallet does not take in the second, and nothing is waited for of it.
+	one, two := draft("dev-native", 1_000_000), draft("dev-native", 1_100_000)
+	id := s.send(one)
+	if _, err := s.Send(ctx, SendRequest{Draft: two.ID, Password: Secret(password), Consent: consentOf(two)}); err == nil {
+		t.Fatal("one coin was spent twice")
+	}
+	if got := shown("dev-native"); len(got) != 1 || got[0] != id.String() {
+		t.Errorf("sent %s, shown %q", id, got)
+	}
+}
+
+// TestSettleSend: what is not wanted any more is broadcast no more, whatever was undone in between; what a lost block had taken
+// is broadcast again; and a claim with another proof takes the place of the one before.
+func TestSettleSend(t *testing.T) {
+	l := &ledger{deals: newSettlements(), settleOut: map[spv.Hash]spv.Hash{}}
+	tx := wire.NewMsgTx(2)
+	tx.AddTxIn(&wire.TxIn{Witness: wire.TxWitness{{1}}})
+	id := tx.TxHash()
+	step := func(what string, want ...syncer.Input) {
+		t.Helper()
+		if fmt.Sprint(l.queue) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", what, l.queue, want)
+		}
+		l.queue = nil
+	}
+	wanted := map[spv.Hash]*wire.MsgTx{id: tx}
+	cast := syncer.Broadcast{Txs: []*wire.MsgTx{tx}}
+	l.settleSend(wanted)
+	step("wanted", cast)
+	l.settleSend(wanted)
+	step("wanted still")
+	if err := l.settleFound(syncer.Found{Txs: []*wire.MsgTx{tx}}); err != nil {
+		t.Fatal(err)
+	}
+	l.settleSend(nil)
+	step("mined")
+	if err := l.settleRewind(spv.Block{}); err != nil {
+		t.Fatal(err)
+	}
+	l.settleSend(wanted)
+	step("its block is lost", cast)
+	other := tx.Copy()
+	other.TxIn[0].Witness = wire.TxWitness{{2}}
+	l.settleSend(map[spv.Hash]*wire.MsgTx{id: other})
+	step("another proof", syncer.Broadcast{Txs: []*wire.MsgTx{other}})
+	if err := l.settleRewind(spv.Block{}); err != nil {
+		t.Fatal(err)
+	}
+	l.settleSend(nil)
+	step("not wanted after a reorganisation", syncer.Forget{TxID: id})
 }
 
 // TestDepositReorganised takes a deposit's L1 block away, while the program runs and while it does not: no claim is sent of

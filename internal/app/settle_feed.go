@@ -38,12 +38,7 @@ func (l *ledger) settleWatchAll(in *syncer.Watch) error {
 		if err := s.look(id, l.depositScripts(p)); err != nil {
 			return err
 		}
-		for _, tx := range p.chain.Pending() { // the program may have ended before the book heard of it
-			if err := s.unconfirmed(id, tx); err != nil {
-				return err
-			}
-		}
-		if err := s.dropUnsent(id); err != nil {
+		if err := l.settleUnkept(s, p); err != nil { // the program may have ended before the book heard of it
 			return err
 		}
 		scripts, coins := s.all(id)
@@ -54,6 +49,28 @@ func (l *ledger) settleWatchAll(in *syncer.Watch) error {
 		l.deals.spread(s)
 		return nil
 	})
+}
+
+// settleUnkept tells a settlement of what its wallet sends, and has it forget what was to be burned and is not among that.
+func (l *ledger) settleUnkept(s *settlement, p *purse) error {
+	id := l.params.NetID()
+	for _, tx := range p.chain.Pending() {
+		if err := s.sends(id, tx); err != nil {
+			return err
+		}
+	}
+	return s.dropUnsent(id)
+}
+
+// settleRefused has a settlement forget what was to be burned by a transaction that the wallet did not take in.
+func (l *ledger) settleRefused(p *purse) {
+	s := l.deals.of(p.Wallet)
+	if s == nil {
+		return
+	}
+	if err := l.settleUnkept(s, p); err != nil {
+		l.cfg.Log.Warn("a withdrawal that is not sent stays", "wallet", p.Wallet, "error", err)
+	}
 }
 
 // settleBack takes a settlement back to the chain as it is on disk, as settle does a purse.
@@ -120,7 +137,7 @@ func (l *ledger) settleWatch(s *settlement) {
 // settleFound takes in a block that holds something for some wallet.
 func (l *ledger) settleFound(f syncer.Found) error {
 	for _, tx := range f.Txs {
-		delete(l.settleOut, tx.TxHash()) // it is broadcast no more
+		delete(l.settleOut, tx.TxHash()) // it is broadcast no more; again if its block is lost
 	}
 	var txs []*wire.MsgTx
 	return l.books(func(s *settlement, p *purse) (err error) {
@@ -193,12 +210,11 @@ func (l *ledger) settleScanned(to spv.Block) error {
 				return err
 			}
 		}
-		return s.scanned(id, to, atTip)
+		return s.scanned(id, to, atTip, p.chain.Pending())
 	})
 }
 
 func (l *ledger) settleRewind(to spv.Block) error {
-	clear(l.settleOut) // what a block took is broadcast again
 	defer l.deals.wake()
 	return l.books(func(s *settlement, p *purse) error { return s.rewind(l.params.NetID(), to) })
 }
@@ -233,8 +249,8 @@ func (l *ledger) settleSend(want map[spv.Hash]*wire.MsgTx) {
 		}
 	}
 	for _, id := range sortedIDs(want) {
-		if !l.settleOut[id] {
-			l.settleOut[id] = true
+		if as := want[id].WitnessHash(); l.settleOut[id] != as { // a claim's proof may be another one now
+			l.settleOut[id] = as
 			l.queue = append(l.queue, syncer.Broadcast{Txs: []*wire.MsgTx{want[id]}})
 		}
 	}

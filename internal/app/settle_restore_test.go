@@ -176,6 +176,54 @@ func TestRefundableDeposit(t *testing.T) {
 	w.wait("the money", func() bool { return s.total("dev") > 49e8+99e6 })
 }
 
+// TestRefundablePaidAgain has a stranger pay the script of a refundable deposit once more: that can be taken back, too.
+func TestRefundablePaidAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newDevStack(t, "dev-native")
+	ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
+	ann.sendRefundable()
+	w.mine("dev", 1, nil)
+	first := ann.deposit("dev-native", "waiting")
+	bob.fund("dev", 1)
+	d, err := bob.Draft(ctx, bob.on("dev"), Payment{To: []Recipient{{Address: first.Vault, Amount: 700_000}}})
+	bob.must(err)
+	bob.send(SettleDraft{Draft: d})
+	w.mine("dev", 1, nil)
+	phases := func(want string) (all []Deposit) {
+		t.Helper()
+		w.wait("both "+want, func() bool {
+			var err error
+			all, err = ann.Deposits(ctx, ann.name, "dev-native")
+			ann.must(err)
+			if len(w.loop("dev").Pool().All()) > 0 {
+				w.mine("dev", 1, nil)
+			}
+			n := 0
+			for _, d := range all {
+				if d.Phase == want {
+					n++
+				}
+			}
+			return n == 2
+		})
+		return all
+	}
+	for _, d := range phases("waiting") {
+		if (d.Outpoint == first.Outpoint) == (len(d.Refunds) == 0) || (len(d.Refunds) == 0) == (d.Why == "") {
+			t.Fatalf("%+v", d)
+		}
+		f, err := ann.TakeBack(ctx, ann.name, "dev-native", d.Outpoint, Secret(password))
+		ann.must(err)
+		if len(f.Refunds) == 0 {
+			t.Fatalf("taken back: %+v", f)
+		}
+	}
+	ann.again()
+	w.mine("dev", 20, nil)
+	phases("refunded")
+}
+
 // sendRefundable sends a refundable deposit, and returns its cheapest refund.
 func (s *settler) sendRefundable() Refund {
 	s.w.t.Helper()

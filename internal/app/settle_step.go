@@ -101,7 +101,7 @@ func (s *settlement) bare() (out []settle.DepositState) {
 		}
 		states, _ := s.book.Deposits(id) // of a pegged layer it cannot fail
 		for _, d := range states {
-			if d.Back == nil && (d.Phase == settle.Waiting || d.Phase == settle.RefundDue) && !s.tried[d.Outpoint] {
+			if len(d.Refunds()) == 0 && (d.Phase == settle.Waiting || d.Phase == settle.RefundDue) && !s.tried[d.Outpoint] {
 				out = append(out, d)
 			}
 		}

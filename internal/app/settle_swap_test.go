@@ -163,3 +163,25 @@ func TestSwapRefunds(t *testing.T) {
 		return ann.total("dev") > had[0]-100_000 && bob.total("dev-issued") > had[1]-100_000
 	})
 }
+
+// TestSwapCalledOff cancels the funding of a leg that is in no block: then it is not said to be on its way.
+func TestSwapCalledOff(t *testing.T) {
+	t.Parallel()
+	w := newDevStack(t, "dev-issued")
+	ann, bob := w.wallet("ann", testWords), w.wallet("bob", otherWords)
+	agree(t, w, ann, bob)
+	ann.fundSwap()
+	ctx := context.Background()
+	id := w.loop("dev").Pool().All()[0].ID
+	d, err := ann.Cancel(ctx, ann.on("dev"), id, 40_000)
+	ann.must(err)
+	ann.send(SettleDraft{Draft: d})
+	off := func(s *Swap) bool { return s.Signed == nil && strings.Contains(s.Why, "never came") }
+	ann.swap("the leg called off", off)
+	w.mine("dev", 1, nil)
+	ann.again()
+	ann.swap("the leg called off for good", off)
+	height := w.loop("dev").View().Tip().Height
+	w.mine("dev", int(ann.swap("t1", off).T1)-int(height), nil)
+	ann.swap("rest", func(s *Swap) bool { return s.Move == "rest" && s.Phase == "dropped" })
+}

@@ -59,15 +59,22 @@ func (l *Local) settleUnsent(ctx context.Context, w *Swap) error {
 	if w.Signed == nil {
 		return nil
 	}
-	known, err := within(ctx, l, Purse{w.Wallet, w.Give.Chain}, func(_ *ledger, p *purse) (bool, error) {
+	status, err := within(ctx, l, Purse{w.Wallet, w.Give.Chain}, func(_ *ledger, p *purse) (wallet.Status, error) {
 		_, row, ok := p.chain.Transaction(*w.Signed)
-		return ok && row.Status != wallet.StatusAbandoned, nil
+		if !ok {
+			return wallet.StatusAbandoned, nil
+		}
+		return row.Status, nil
 	})
-	if known {
-		w.Signed, w.WhySaid = nil, said.Of("our leg is sent, and in no block yet")
-		w.Why = w.WhySaid.String()
+	if err != nil || status == wallet.StatusAbandoned {
+		return err
 	}
-	return err
+	w.Signed, w.WhySaid = nil, said.Of("our leg is sent, and in no block yet")
+	if status == wallet.StatusReplaced || status == wallet.StatusVoid {
+		w.WhySaid = said.Of("our leg never came; if it still does it is taken back")
+	}
+	w.Why = w.WhySaid.String()
+	return nil
 }
 
 func (l *Local) swapOfLocked(s *settlement, state *settle.SwapState) (Swap, error) {

@@ -57,7 +57,8 @@ func (l *Local) DraftWithdrawal(ctx context.Context, r WithdrawalRequest) (Settl
 	return out, err
 }
 
-// mostSealings bounds the layer blocks that are looked at for seals over a withdrawal.
+// mostSealings bounds the layer blocks that are looked at for seals over a withdrawal: of one that is older, and that nobody pays,
+// fewer seals are counted than there are.
 const mostSealings = 20_000
 
 // Withdrawals returns where withdrawals stand.
@@ -84,7 +85,7 @@ func (l *Local) Withdrawals(ctx context.Context, name, chain string) ([]Withdraw
 		share float64
 	}
 	m, err := call(ctx, layer, func() (measured, error) {
-		run := layer.sealings(from)
+		run := layer.sealings(from, mostSealings)
 		if run == nil {
 			return measured{}, nil
 		}
@@ -112,12 +113,13 @@ func (l *Local) Withdrawals(ctx context.Context, name, chain string) ([]Withdraw
 	return out, nil
 }
 
-// sealings says which blocks of the layer are seals, from a height to the tip; nil if that is not known.
-func (l *ledger) sealings(from int32) (run []peg.Sealing) {
+// sealings says which blocks of the layer are seals, from a height to the tip, of so many at most; nil if that is not known.
+func (l *ledger) sealings(from, most int32) (run []peg.Sealing) {
 	tip := l.tree.Tip().Height
-	if l.lender == nil || from > tip || tip-from >= mostSealings {
+	if l.lender == nil || from > tip {
 		return nil
 	}
+	from = max(from, tip-most+1)
 	seen, ok := l.sightings(from, tip)
 	if !ok || len(seen) != int(tip-from)+1 {
 		return nil

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/holiman/uint256"
+
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // AuxPoW verifies a merged-mining proof: of a header, of a whole block (then also its
@@ -40,9 +43,9 @@ func AuxPoW(o Options, input []byte) (*Report, error) {
 			return judgeBlock(&o, block, len(raw)-size), nil
 		}
 	}
-	r := &Report{Title: "merged-mining proof of " + o.Rules.Name}
+	r := newReport(said.Of("merged-mining proof of %s", o.name()))
 	if s.Aux == nil && !s.Header.HasAuxPoW() {
-		r.Title = "header of " + o.Rules.Name + " without a proof"
+		r = newReport(said.Of("header of %s without a proof", o.name()))
 	}
 	judgeOne(&o, &s, r)
 	r.trailing(&o, len(raw)-n)
@@ -56,12 +59,11 @@ func (r *Report) trailing(o *Options, n int) {
 	if n == 0 {
 		return
 	}
-	got := fmt.Sprintf("%d bytes", n)
 	if o.Foreign {
-		r.checks.Skip(CheckTrailing, Explain(CheckTrailing), got+" that belong to the chain's own format")
+		r.checks.SkipSaid(CheckTrailing, demand(CheckTrailing), said.Of("%d bytes that belong to the chain's own format", n))
 		return
 	}
-	r.checks.Check(CheckTrailing, false, func() (string, string) { return Explain(CheckTrailing), got })
+	r.checks.CheckSaid(CheckTrailing, false, func() (said.Sentence, said.Sentence) { return demand(CheckTrailing), said.Of("%d bytes", n) })
 }
 
 // bareProof judges a proof by the child's id and bits alone.
@@ -73,13 +75,14 @@ func bareProof(o *Options, raw []byte) (*Report, error) {
 	if o.Bits == 0 {
 		return nil, errors.New("proof without its header: the child's bits are missing")
 	}
-	r := &Report{Title: "merged-mining proof for " + o.Rules.Name, Subject: Subject{Hash: *o.ChildHash}}
+	r := newReport(said.Of("merged-mining proof for %s", o.name()))
+	r.Subject.Hash = *o.ChildHash
 	if o.Height >= 0 {
 		r.Subject.Height = &o.Height
 	}
 	judgeBare(o, proof, &r.checks)
 	r.trailing(o, len(raw)-n)
-	r.fact("bits", "%08x", o.Bits)
+	r.fact(said.Of("bits"), said.Just(hex8(o.Bits)))
 	r.describeProof(proof)
 	r.conclude()
 	if _, failed := r.Failure(); failed {
@@ -93,15 +96,20 @@ func bareProof(o *Options, raw []byte) (*Report, error) {
 // judgeBare applies the rules that do not need the child's header.
 func judgeBare(o *Options, proof *spv.AuxPoW, rep *spv.Report) {
 	target, ok := spv.ParseTarget(o.Bits)
-	rep.Check(spv.CheckTarget, ok && !target.Gt(&o.Rules.PowLimit), func() (string, string) {
-		return fmt.Sprintf("a positive target, at most %064x", o.Rules.PowLimit.Bytes32()), fmt.Sprintf("bits %08x", o.Bits)
+	rep.CheckSaid(spv.CheckTarget, ok && !target.Gt(&o.Rules.PowLimit), func() (said.Sentence, said.Sentence) {
+		return said.Of("a positive target, at most %s", targetText(&o.Rules.PowLimit)), said.Of("bits %s", hex8(o.Bits))
 	})
 	hash := o.Rules.Work.Sum((*[spv.HeaderSize]byte)(&proof.Parent))
-	rep.Check(spv.CheckParentWork, ok && spv.Meets(&hash, &target), func() (string, string) {
-		return fmt.Sprintf("parent's work hash at most %064x", target.Bytes32()), hash.String()
+	rep.CheckSaid(spv.CheckParentWork, ok && spv.Meets(&hash, &target), func() (said.Sentence, said.Sentence) {
+		return said.Of("parent's work hash at most %s", targetText(&target)), said.Just(hash.String())
 	})
 	o.Rules.AuxPoW.CheckProof(*o.ChildHash, o.Rules.AuxPoW.ChainID, proof, rep)
 	for _, name := range []string{spv.CheckChainID, spv.CheckDifficulty, spv.CheckMedianTime} {
-		rep.Skip(name, Explain(name), "the child's header is not part of the input")
+		rep.SkipSaid(name, demand(name), said.Of("the child's header is not part of the input"))
 	}
 }
+
+// hex8 and targetText write bits and targets: as text, which no language groups.
+func hex8(bits uint32) string { return fmt.Sprintf("%08x", bits) }
+
+func targetText(t *uint256.Int) string { return fmt.Sprintf("%064x", t.Bytes32()) }

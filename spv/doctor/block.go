@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Block verifies a whole block as a light client can: its header and proof as Header
@@ -35,7 +36,7 @@ func parseBlock(r *spv.Rules, raw []byte) (*spv.FullBlock, int, error) {
 }
 
 func judgeBlock(o *Options, b *spv.FullBlock, trailing int) *Report {
-	r := &Report{Title: "block of " + o.Rules.Name}
+	r := newReport(said.Of("block of %s", o.name()))
 	judgeOne(o, &b.Sealed, r)
 	b.CheckBody(&r.checks)
 	if !isLayer(o.Rules) {
@@ -46,11 +47,11 @@ func judgeBlock(o *Options, b *spv.FullBlock, trailing int) *Report {
 		r.commitment(b)
 	}
 	if b.HasExtension() {
-		r.checks.Skip(CheckTrailing, Explain(CheckTrailing), fmt.Sprintf("%d bytes of extension block, which only its own rules can judge", trailing))
+		r.checks.SkipSaid(CheckTrailing, demand(CheckTrailing), said.Of("%d bytes of extension block, which only its own rules can judge", trailing))
 	} else {
 		r.trailing(o, trailing)
 	}
-	r.fact("transactions", "%d", len(b.Txs))
+	r.fact(said.Of("transactions"), said.Just(len(b.Txs)))
 	r.conclude()
 	r.diagnose(o, &b.Sealed)
 	if r.Cause == nil && r.Verdict == Refuted {
@@ -72,8 +73,8 @@ func (r *Report) allowTx64() {
 		}
 	}
 	if at >= 0 {
-		r.warn("%s has 64 bytes, which this chain allows: that it is in the block no merkle proof shows (CVE-2017-12842)",
-			r.checks.Checks[at].Got)
+		r.warn(said.Of("%s has 64 bytes, which this chain allows: that it is in the block no merkle proof shows (CVE-2017-12842)",
+			r.checks.Checks[at].GotSaid))
 		r.checks.Checks = slices.Delete(r.checks.Checks, at, at+1)
 	}
 }
@@ -85,15 +86,16 @@ func (r *Report) commitment(b *spv.FullBlock) {
 	if len(b.Txs) > 0 {
 		c, err = spv.CoinbaseCommitment(&b.Txs[0])
 	}
-	r.checks.Check(CheckCommitment, err == nil, func() (string, string) {
+	r.checks.CheckSaid(CheckCommitment, err == nil, func() (said.Sentence, said.Sentence) {
+		want := said.Of("exactly one commitment output in the coinbase")
 		if err != nil {
-			return "exactly one commitment output in the coinbase", err.Error()
+			return want, said.FromError(err)
 		}
-		return "exactly one commitment output in the coinbase", "anchor " + c.Anchor.String()
+		return want, said.Of("anchor %s", c.Anchor)
 	})
 	if err == nil {
-		r.checks.Skip(spv.CheckAnchorBranch, Explain(spv.CheckAnchorBranch), "L1 headers are not part of the input")
-		r.fact("fee vote", "%d sat/vB", c.FeeVote)
-		r.fact("mmr root", "%s", c.MMRRoot)
+		r.checks.SkipSaid(spv.CheckAnchorBranch, demand(spv.CheckAnchorBranch), noL1)
+		r.fact(said.Of("fee vote"), said.Just(fmt.Sprintf("%d sat/vB", c.FeeVote)))
+		r.fact(said.Of("mmr root"), said.Just(c.MMRRoot))
 	}
 }

@@ -2,13 +2,13 @@ package doctor
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/holiman/uint256"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // patient is a failing header or proof under examination.
@@ -153,9 +153,9 @@ func bitsReversed(p *patient) *Cause {
 	if !ok || t.Gt(&p.rules.PowLimit) {
 		return nil
 	}
-	return &Cause{"bits-byte-order",
-		fmt.Sprintf("bits %08x spell no target of this chain, but %08x do: their bytes are in the wrong order", p.bits, swap32(p.bits)),
-		"write the bits as a little-endian uint32 into the header; give them as getblockheader shows them elsewhere"}
+	return newCause("bits-byte-order",
+		said.Of("bits %s spell no target of this chain, but %s do: their bytes are in the wrong order", hex8(p.bits), hex8(swap32(p.bits))),
+		said.Of("write the bits as a little-endian uint32 into the header; give them as getblockheader shows them elsewhere"))
 }
 
 // childBitsReversed: the parent meets the target that the reversed bits spell.
@@ -179,9 +179,9 @@ func otherWork(p *patient) *Cause {
 		if other == p.rules.Work || !spv.Meets(&hash, &target) {
 			continue
 		}
-		return &Cause{"wrong-work-hash",
-			fmt.Sprintf("by %s the hash is %s and meets the target, but %s is measured by %s", other, hash, p.rules.Name, p.rules.Work),
-			fmt.Sprintf("merge-mine with a chain whose work hash is %s, or name the right chain or work hash for this proof", p.rules.Work)}
+		return newCause("wrong-work-hash",
+			said.Of("by %s the hash is %s and meets the target, but %s is measured by %s", other, hash, p.o.name(), p.rules.Work),
+			said.Of("merge-mine with a chain whose work hash is %s, or name the right chain or work hash for this proof", p.rules.Work))
 	}
 	return nil
 }
@@ -194,9 +194,9 @@ func parentBits(p *patient) *Cause {
 	if !ok || !known || !own.Gt(&target) || !spv.Meets(&hash, &own) {
 		return nil
 	}
-	return &Cause{"parent-bits-used",
-		fmt.Sprintf("the parent meets the target of its own bits %08x, which is easier than that of the child's bits %08x", p.proof.Parent.Bits(), p.bits),
-		"compare the parent's work hash with the child's target (the \"bits\" or \"_target\" of createauxblock) before submitting"}
+	return newCause("parent-bits-used",
+		said.Of("the parent meets the target of its own bits %s, which is easier than that of the child's bits %s", hex8(p.proof.Parent.Bits()), hex8(p.bits)),
+		said.Of("compare the parent's work hash with the child's target (the \"bits\" or \"_target\" of createauxblock) before submitting"))
 }
 
 // tooLittleWork says by how much the work falls short.
@@ -212,7 +212,7 @@ func tooLittleWork(p *patient) *Cause {
 	value.SetBytes32(le[:])
 	var times uint256.Int
 	times.Div(&value, &target)
-	return &Cause{"too-little-work",
-		fmt.Sprintf("the work hash is %s times the target: a share of lower difficulty, or a header changed after it was mined", times.Dec()),
-		"submit only what meets the child's target, with exactly the header bytes that were hashed"}
+	return newCause("too-little-work",
+		said.Of("the work hash is %s times the target: a share of lower difficulty, or a header changed after it was mined", times.Dec()),
+		said.Of("submit only what meets the child's target, with exactly the header bytes that were hashed"))
 }

@@ -1,12 +1,12 @@
 package doctor
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // maxSearched is the longest branch whose positions are all tried: 2^17 hashes at most.
@@ -18,38 +18,39 @@ func witnessHashed(p *patient) *Cause {
 	if !c.HasWitness() || p.proof.CoinbaseBranch.Root(c.WitnessID(), 0) != p.proof.Parent.MerkleRoot() {
 		return nil
 	}
-	return &Cause{"witness-hashed",
-		"the parent's merkle root was computed from the coinbase with its witness (its wtxid): the parent block is invalid too",
-		"hash the coinbase without marker, flag and witness, and serialise it that way in the proof"}
+	return newCause("witness-hashed",
+		said.Of("the parent's merkle root was computed from the coinbase with its witness (its wtxid): the parent block is invalid too"),
+		said.Of("hash the coinbase without marker, flag and witness, and serialise it that way in the proof"))
 }
 
 func witnessKept(*patient) *Cause {
-	return &Cause{"witness-kept", "the parent coinbase is serialised with its witness, which layers do not accept",
-		"serialise the coinbase without marker, flag and witness; its id and the branch stay the same"}
+	return newCause("witness-kept", said.Of("the parent coinbase is serialised with its witness, which layers do not accept"),
+		said.Of("serialise the coinbase without marker, flag and witness; its id and the branch stay the same"))
 }
 
 func scriptLength(p *patient) *Cause {
 	n := len(p.proof.Coinbase.FirstScript())
-	return &Cause{"script-length", fmt.Sprintf("the coinbase script has %d bytes; the parent chain itself allows 2 to 100", n),
-		"shorten the pool tag or the extranonce: the merged-mining commitment takes 44 bytes"}
+	return newCause("script-length", said.Of("the coinbase script has %d bytes; the parent chain itself allows 2 to 100", n),
+		said.Of("shorten the pool tag or the extranonce: the merged-mining commitment takes 44 bytes"))
 }
 
 func indexSet(p *patient) *Cause {
-	return &Cause{"coinbase-index", fmt.Sprintf("the coinbase index is %d", p.proof.CoinbaseIndex),
-		"write 0: the coinbase is the first transaction of the parent block"}
+	return newCause("coinbase-index", said.Of("the coinbase index is %d", p.proof.CoinbaseIndex),
+		said.Of("write 0: the coinbase is the first transaction of the parent block"))
 }
 
 // branchForms are the ways in which the hashes of a branch get mixed up.
 var branchForms = []struct {
-	name, text string
-	undo       func(merkle.Branch) merkle.Branch
+	name string
+	text said.Sentence
+	undo func(merkle.Branch) merkle.Branch
 }{
-	{"order", "in reverse order", func(b merkle.Branch) merkle.Branch {
+	{"order", said.Of("in reverse order"), func(b merkle.Branch) merkle.Branch {
 		b = slices.Clone(b)
 		slices.Reverse(b)
 		return b
 	}},
-	{"bytes", "in display order, each hash with its bytes reversed", func(b merkle.Branch) merkle.Branch {
+	{"bytes", said.Of("in display order, each hash with its bytes reversed"), func(b merkle.Branch) merkle.Branch {
 		b = slices.Clone(b)
 		for i := range b {
 			b[i] = reversed(b[i])
@@ -63,28 +64,28 @@ func coinbaseBranch(p *patient) *Cause {
 	id, root, branch := p.proof.Coinbase.ID(), p.proof.Parent.MerkleRoot(), p.proof.CoinbaseBranch
 	for _, f := range branchForms {
 		if f.undo(branch).Root(id, 0) == root {
-			return &Cause{"coinbase-branch-" + f.name, "the hashes of the coinbase branch are " + f.text,
-				"list the siblings from the coinbase upwards, in internal byte order"}
+			return newCause("coinbase-branch-"+f.name, said.Of("the hashes of the coinbase branch are %s", f.text),
+				said.Of("list the siblings from the coinbase upwards, in internal byte order"))
 		}
 	}
 	if len(branch) > 0 && branch[0] == id && branch[1:].Root(id, 0) == root {
-		return &Cause{"coinbase-branch-includes-coinbase", "the coinbase branch begins with the coinbase's own id",
-			"leave the leaf out: the branch holds only its siblings"}
+		return newCause("coinbase-branch-includes-coinbase", said.Of("the coinbase branch begins with the coinbase's own id"),
+			said.Of("leave the leaf out: the branch holds only its siblings"))
 	}
 	if index := slices.Index(positions(branch, id), root); index >= 0 {
-		return &Cause{"coinbase-branch-index",
-			fmt.Sprintf("the branch leads to the parent's root only from position %d, but a coinbase is at position 0", index),
-			"put every sibling on the right: the coinbase is the leftmost leaf, so the index is 0"}
+		return newCause("coinbase-branch-index",
+			said.Of("the branch leads to the parent's root only from position %d, but a coinbase is at position 0", index),
+			said.Of("put every sibling on the right: the coinbase is the leftmost leaf, so the index is 0"))
 	}
 	return nil
 }
 
 // coinbaseElsewhere is what is left when no mix-up explains a wrong root.
 func coinbaseElsewhere(p *patient) *Cause {
-	return &Cause{"other-coinbase",
-		fmt.Sprintf("coinbase %s is not in the block that the parent header commits to, in whatever byte order: they come from different jobs, or the coinbase was changed after it was hashed",
+	return newCause("other-coinbase",
+		said.Of("coinbase %s is not in the block that the parent header commits to, in whatever byte order: they come from different jobs, or the coinbase was changed after it was hashed",
 			p.proof.Coinbase.ID()),
-		"take coinbase, branch and header of one job, with the extranonce and time that the miner returned"}
+		said.Of("take coinbase, branch and header of one job, with the extranonce and time that the miner returned"))
 }
 
 // positions returns the root that a branch leads to from each of its 2^len(b) positions,

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // tag returns a root as it has to stand in the script.
@@ -31,21 +31,21 @@ func (p *patient) stands(root spv.Hash) bool {
 // rootForm: the right root is there, in another form or another place.
 func rootForm(p *patient) *Cause {
 	root := p.root()
-	const mend = "put fabe6d6d and then the root with its 32 bytes reversed (as it is displayed in hex) into the script of the coinbase's input"
+	mend := said.Of("put fabe6d6d and then the root with its 32 bytes reversed (as it is displayed in hex) into the script of the coinbase's input")
 	if bytes.Contains(p.script(), root[:]) {
-		return &Cause{"root-not-reversed", "the root stands in the coinbase script in internal byte order", mend}
+		return newCause("root-not-reversed", said.Of("the root stands in the coinbase script in internal byte order"), mend)
 	}
 	for _, form := range [][]byte{reversedWords(root[:]), reversedWords(tag(root))} {
 		if bytes.Contains(p.script(), form) {
-			return &Cause{"root-word-order", "the root stands in the coinbase script with the bytes of each 32-bit word reversed", mend}
+			return newCause("root-word-order", said.Of("the root stands in the coinbase script with the bytes of each 32-bit word reversed"), mend)
 		}
 	}
 	for _, form := range [][]byte{root[:], tag(root)} {
 		if text := hex.EncodeToString(form); bytes.Contains(bytes.ToLower(p.script()), []byte(text)) {
-			return &Cause{"root-as-text", "the root stands in the coinbase script as hex text", mend}
+			return newCause("root-as-text", said.Of("the root stands in the coinbase script as hex text"), mend)
 		}
 		if bytes.Contains(p.proof.Coinbase.Bytes(), form) {
-			return &Cause{"root-outside-script", "the root stands in the coinbase, but not in the script of its first input", mend}
+			return newCause("root-outside-script", said.Of("the root stands in the coinbase, but not in the script of its first input"), mend)
 		}
 	}
 	return nil
@@ -55,16 +55,16 @@ func rootForm(p *patient) *Cause {
 func childForm(p *patient) *Cause {
 	branch, slot := p.proof.ChainBranch, uint32(p.proof.Slot)
 	if root := branch.Root(reversed(p.leaf), slot); p.committed(root) {
-		return &Cause{"child-hash-reversed", "the tree holds the block's id with its bytes reversed",
-			"put the id into the tree in internal byte order: reverse the \"hash\" that createauxblock returns before hashing it with its siblings"}
+		return newCause("child-hash-reversed", said.Of("the tree holds the block's id with its bytes reversed"),
+			said.Of("put the id into the tree in internal byte order: reverse the \"hash\" that createauxblock returns before hashing it with its siblings"))
 	}
 	if p.header == nil {
 		return nil
 	}
 	work := p.rules.Work.Sum((*[spv.HeaderSize]byte)(p.header))
 	if work != p.leaf && p.committed(branch.Root(work, slot)) {
-		return &Cause{"child-work-hash", fmt.Sprintf("the tree holds the block's %s hash instead of its id", p.rules.Work),
-			"put the block's SHA-256d id into the tree, whatever the work hash is"}
+		return newCause("child-work-hash", said.Of("the tree holds the block's %s hash instead of its id", p.rules.Work),
+			said.Of("put the block's SHA-256d id into the tree, whatever the work hash is"))
 	}
 	return nil
 }
@@ -79,17 +79,17 @@ func branchForm(p *patient) *Cause {
 	branch, slot := p.proof.ChainBranch, uint32(p.proof.Slot)
 	for _, f := range branchForms {
 		if p.stands(f.undo(branch).Root(p.leaf, slot)) {
-			return &Cause{"chain-branch-" + f.name, "the hashes of the chain branch are " + f.text,
-				"list the siblings from the block upwards, in internal byte order"}
+			return newCause("chain-branch-"+f.name, said.Of("the hashes of the chain branch are %s", f.text),
+				said.Of("list the siblings from the block upwards, in internal byte order"))
 		}
 	}
 	if p.stands(branch.Root(p.leaf, swap32(slot))) {
-		return &Cause{"chain-index-byte-order", fmt.Sprintf("the chain index is %d with its bytes reversed", swap32(slot)),
-			"write the chain index as a little-endian int32"}
+		return newCause("chain-index-byte-order", said.Of("the chain index is %d with its bytes reversed", swap32(slot)),
+			said.Of("write the chain index as a little-endian int32"))
 	}
 	if index := p.standing(branch); index >= 0 {
-		return &Cause{"chain-index", fmt.Sprintf("the chain branch leads to the committed root from position %d, but the proof says %d", index, slot),
-			"write the position that the block has in the tree: its slot"}
+		return newCause("chain-index", said.Of("the chain branch leads to the committed root from position %d, but the proof says %d", index, slot),
+			said.Of("write the position that the block has in the tree: its slot"))
 	}
 	return nil
 }
@@ -115,16 +115,16 @@ func commitsElsewhere(p *patient) *Cause {
 	script := p.script()
 	at := bytes.Index(script, magic)
 	if at < 0 || at+4+32 > len(script) {
-		return &Cause{"commitment-missing", "the coinbase script holds no merged-mining commitment",
-			"append fabe6d6d, the byte-reversed root, the tree size and the nonce (44 bytes) to the coinbase script that miners get"}
+		return newCause("commitment-missing", said.Of("the coinbase script holds no merged-mining commitment"),
+			said.Of("append fabe6d6d, the byte-reversed root, the tree size and the nonce (44 bytes) to the coinbase script that miners get"))
 	}
-	what := fmt.Sprintf("the tree with root %x", script[at+4:at+36])
+	what := said.Of("the tree with root %s", hex.EncodeToString(script[at+4:at+36]))
 	if len(p.proof.ChainBranch) == 0 {
-		what = fmt.Sprintf("block %x", script[at+4:at+36])
+		what = said.Of("block %s", hex.EncodeToString(script[at+4:at+36]))
 	}
-	return &Cause{"other-child",
-		"the proof commits to something else: " + what + ", not to block " + p.leaf.String() + "; most often an older or another node's createauxblock",
-		"submit the proof together with the hash that was put into this coinbase, and ask for a new block when the chain's tip moves"}
+	return newCause("other-child",
+		said.Of("the proof commits to something else: %s, not to block %s; most often an older or another node's createauxblock", what, p.leaf),
+		said.Of("submit the proof together with the hash that was put into this coinbase, and ask for a new block when the chain's tip moves"))
 }
 
 // magicBytes: the tag is there with its bytes reversed.
@@ -133,7 +133,7 @@ func magicBytes(p *patient) *Cause {
 	if at < 4 || !bytes.Equal(p.script()[at-4:at], reversedWords(magic)) {
 		return nil
 	}
-	return &Cause{"magic-byte-order", "the tag before the root is 6d6dbefa", "write the tag as the bytes fa be 6d 6d, in this order"}
+	return newCause("magic-byte-order", said.Of("the tag before the root is 6d6dbefa"), said.Of("write the tag as the bytes fa be 6d 6d, in this order"))
 }
 
 func magicTwice(p *patient) *Cause {
@@ -141,8 +141,8 @@ func magicTwice(p *patient) *Cause {
 	if first < 0 || !bytes.Contains(p.script()[first+1:], magic) {
 		return nil
 	}
-	return &Cause{"magic-twice", "the coinbase script holds the tag fabe6d6d more than once: two programs inserted a commitment, or an old one was kept",
-		"let one program build the tree of all chains and insert one commitment"}
+	return newCause("magic-twice", said.Of("the coinbase script holds the tag fabe6d6d more than once: two programs inserted a commitment, or an old one was kept"),
+		said.Of("let one program build the tree of all chains and insert one commitment"))
 }
 
 func magicApart(p *patient) *Cause {
@@ -151,10 +151,10 @@ func magicApart(p *patient) *Cause {
 		return nil
 	}
 	if gap := at - first - len(magic); gap > 0 {
-		return &Cause{"magic-not-adjacent", fmt.Sprintf("%d bytes (%x) stand between the tag and the root", gap, p.script()[first+4:min(at, first+20)]),
-			"write the root directly behind fabe6d6d, without a push opcode or padding"}
+		return newCause("magic-not-adjacent", said.Of("%d bytes (%s) stand between the tag and the root", gap, hex.EncodeToString(p.script()[first+4:min(at, first+20)])),
+			said.Of("write the root directly behind fabe6d6d, without a push opcode or padding"))
 	}
-	return &Cause{"magic-not-adjacent", "the tag stands behind the root", "write the root directly behind fabe6d6d"}
+	return newCause("magic-not-adjacent", said.Of("the tag stands behind the root"), said.Of("write the root directly behind fabe6d6d"))
 }
 
 func magicMissing(p *patient) *Cause {
@@ -162,8 +162,8 @@ func magicMissing(p *patient) *Cause {
 	if at < 0 || bytes.Contains(p.script(), magic) {
 		return nil
 	}
-	return &Cause{"magic-missing", fmt.Sprintf("the root stands at offset %d of the coinbase script without the tag fabe6d6d before it", at),
-		"write fabe6d6d directly before the root"}
+	return newCause("magic-missing", said.Of("the root stands at offset %d of the coinbase script without the tag fabe6d6d before it", at),
+		said.Of("write fabe6d6d directly before the root"))
 }
 
 // tail returns what follows the root.
@@ -176,8 +176,8 @@ func (p *patient) tail() []byte {
 }
 
 func tailMissing(p *patient) *Cause {
-	return &Cause{"tail-missing", fmt.Sprintf("%d bytes follow the root; tree size and nonce take 8", len(p.tail())),
-		"append the number of leaves and the nonce, each as a little-endian uint32"}
+	return newCause("tail-missing", said.Of("%d bytes follow the root; tree size and nonce take 8", len(p.tail())),
+		said.Of("append the number of leaves and the nonce, each as a little-endian uint32"))
 }
 
 // sizeAndNonce returns the two numbers behind the root.

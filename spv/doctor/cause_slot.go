@@ -1,12 +1,12 @@
 package doctor
 
 import (
-	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // familiarIDs are ids in common use whose chains need no file here.
@@ -19,8 +19,8 @@ func sizeBytes(p *patient) *Cause {
 	if !ok || p.height() >= 32 || swap32(size) != 1<<p.height() {
 		return nil
 	}
-	return &Cause{"tree-size-byte-order", fmt.Sprintf("the tree size is %d in big-endian order", swap32(size)),
-		"write the number of leaves as a little-endian uint32"}
+	return newCause("tree-size-byte-order", said.Of("the tree size is %d in big-endian order", swap32(size)),
+		said.Of("write the number of leaves as a little-endian uint32"))
 }
 
 // sizeMeaning: the size says something else than the number of leaves.
@@ -30,17 +30,17 @@ func sizeMeaning(p *patient) *Cause {
 		return nil
 	}
 	h, leaves := p.height(), uint32(1)<<p.height()
-	mend := fmt.Sprintf("write %d: two to the length of the chain branch", leaves)
+	mend := said.Of("write %d: two to the length of the chain branch", leaves)
 	switch {
 	case int(size) == h:
-		return &Cause{"tree-size-height", fmt.Sprintf("the tree size is the tree's height %d", size), mend}
+		return newCause("tree-size-height", said.Of("the tree size is the tree's height %d", size), mend)
 	case size != 0 && bits.OnesCount32(size) == 1:
-		return &Cause{"tree-size-branch",
-			fmt.Sprintf("a tree of %d leaves needs a chain branch of %d hashes, the proof has %d", size, bits.Len32(size)-1, h),
-			"give the chain branch up to the root of the whole tree, and its size"}
+		return newCause("tree-size-branch",
+			said.Of("a tree of %d leaves needs a chain branch of %d hashes, the proof has %d", size, bits.Len32(size)-1, h),
+			said.Of("give the chain branch up to the root of the whole tree, and its size"))
 	case size < leaves:
-		return &Cause{"tree-size-count", fmt.Sprintf("the tree size %d looks like the number of chains", size),
-			mend + "; empty leaves count"}
+		return newCause("tree-size-count", said.Of("the tree size %d looks like the number of chains", size),
+			said.Of("%s; empty leaves count", mend))
 	}
 	return nil
 }
@@ -53,12 +53,12 @@ func slotBytes(p *patient) *Cause {
 	}
 	slot := uint32(p.proof.Slot)
 	if slot != swap32(slot) && swap32(slot) == spv.Slot(nonce, p.id, p.height()) {
-		return &Cause{"chain-index-byte-order", fmt.Sprintf("the chain index is %d with its bytes reversed", swap32(slot)),
-			"write the chain index as a little-endian int32"}
+		return newCause("chain-index-byte-order", said.Of("the chain index is %d with its bytes reversed", swap32(slot)),
+			said.Of("write the chain index as a little-endian int32"))
 	}
 	if nonce != swap32(nonce) && slot == spv.Slot(swap32(nonce), p.id, p.height()) {
-		return &Cause{"nonce-byte-order", fmt.Sprintf("slot %d is that of nonce %d, which is the nonce in the script in big-endian order", slot, swap32(nonce)),
-			"write the tree's nonce as a little-endian uint32"}
+		return newCause("nonce-byte-order", said.Of("slot %d is that of nonce %d, which is the nonce in the script in big-endian order", slot, swap32(nonce)),
+			said.Of("write the tree's nonce as a little-endian uint32"))
 	}
 	return nil
 }
@@ -68,8 +68,8 @@ func slotNonce(p *patient) *Cause {
 	if !ok || p.height() >= 32 || nonce == 0 || uint32(p.proof.Slot) != spv.Slot(0, p.id, p.height()) {
 		return nil
 	}
-	return &Cause{"nonce-not-used", fmt.Sprintf("slot %d is that of nonce 0, but the script says nonce %d", p.proof.Slot, nonce),
-		"compute the slot with the nonce that goes into the script"}
+	return newCause("nonce-not-used", said.Of("slot %d is that of nonce 0, but the script says nonce %d", p.proof.Slot, nonce),
+		said.Of("compute the slot with the nonce that goes into the script"))
 }
 
 // slotOfOther: the slot is right for another chain that is known.
@@ -81,10 +81,10 @@ func slotOfOther(p *patient) *Cause {
 	for _, id := range append(slices.Sorted(maps.Keys(p.o.Known)), familiarIDs...) {
 		if id != p.id && uint32(p.proof.Slot) == spv.Slot(nonce, id, p.height()) {
 			leaves := uint32(1) << p.height()
-			return &Cause{"slot-of-other-chain",
-				fmt.Sprintf("slot %d of %d is that of %s, or of an id equal to it modulo %d, not of %s",
+			return newCause("slot-of-other-chain",
+				said.Of("slot %d of %d is that of %s, or of an id equal to it modulo %d, not of %s",
 					uint32(p.proof.Slot), leaves, p.nameID(id), leaves, p.nameID(p.id)),
-				fmt.Sprintf("compute the slot with %s (the \"chainid\" of createauxblock)", p.nameID(p.id))}
+				said.Of("compute the slot with %s (the \"chainid\" of createauxblock)", p.nameID(p.id)))
 		}
 	}
 	return nil
@@ -97,13 +97,13 @@ func slotArbitrary(p *patient) *Cause {
 		return nil
 	}
 	slot, leaves := uint32(p.proof.Slot), uint32(1)<<p.height()
-	text := fmt.Sprintf("slot %d is no chain's slot in a tree of %d leaves", slot, leaves)
+	text := said.Of("slot %d is no chain's slot in a tree of %d leaves", slot, leaves)
 	for id := range int32(1 << 16) {
 		if slot == spv.Slot(nonce, id, p.height()) {
-			text = fmt.Sprintf("slot %d of %d is that of chain ids equal to %d modulo %d", slot, leaves, id, leaves)
+			text = said.Of("slot %d of %d is that of chain ids equal to %d modulo %d", slot, leaves, id, leaves)
 			break
 		}
 	}
-	return &Cause{"slot-arbitrary", text,
-		fmt.Sprintf("put the block at slot %d, which nonce %d and %s give", spv.Slot(nonce, p.id, p.height()), nonce, p.nameID(p.id))}
+	return newCause("slot-arbitrary", text,
+		said.Of("put the block at slot %d, which nonce %d and %s give", spv.Slot(nonce, p.id, p.height()), nonce, p.nameID(p.id)))
 }

@@ -176,6 +176,7 @@ func TestCauses(t *testing.T) {
 			if rep.Cause == nil || rep.Cause.Name != m.cause {
 				t.Fatalf("cause %+v, want %s", rep.Cause, m.cause)
 			}
+			wantSaid(t, rep)
 			if rep.Cause.Mend == "" || !slices.Contains(doctor.Causes(), m.cause) {
 				t.Fatalf("cause %q has no mend or is not listed", m.cause)
 			}

@@ -56,6 +56,7 @@ func want(t *testing.T, r *doctor.Report, err error, v doctor.Verdict) *doctor.R
 	if _, err := json.Marshal(r); err != nil {
 		t.Fatal(err)
 	}
+	wantSaid(t, r)
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Header verifies one header: 80 bytes, with its merged-mining proof behind it if the
@@ -23,7 +24,7 @@ func Header(o Options, input []byte) (*Report, error) {
 	if n != len(raw) {
 		return nil, fmt.Errorf("header: %d bytes behind it, want none", len(raw)-n)
 	}
-	r := &Report{Title: "header of " + o.Rules.Name}
+	r := newReport(said.Of("header of %s", o.name()))
 	judgeOne(&o, &s, r)
 	r.conclude()
 	r.diagnose(&o, &s)

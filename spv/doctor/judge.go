@@ -1,16 +1,20 @@
 package doctor
 
 import (
-	"fmt"
-
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // pseudoHeight stands in for heights that are not known, so that the rules which look at
 // the headers just below can be applied. It is far above genesis, near which they differ.
 const pseudoHeight = 1 << 20
 
-const needsHeight = "the height is not known"
+// Why some checks are not made.
+var (
+	needsHeight = said.Of("the height is not known")
+	noEras      = said.Of("the chain's difficulty rules are not known")
+	noL1        = said.Of("L1 headers are not part of the input")
+)
 
 // judge applies a chain's rules to headers, leaving out those that need what is not
 // known.
@@ -45,7 +49,7 @@ func timeless(r *spv.Rules) *spv.Rules {
 func (j *judge) header(s *spv.Sealed, work *spv.Hash, height int32, below spv.Ancestry, rep *spv.Report) error {
 	if j.located && height == 0 {
 		id, want := s.Header.ID(), j.real.Genesis.ID()
-		return rep.Check(CheckGenesis, id == want, func() (string, string) { return want.String(), id.String() })
+		return rep.CheckSaid(CheckGenesis, id == want, func() (said.Sentence, said.Sentence) { return said.Just(want), said.Just(id) })
 	}
 	start := len(rep.Checks)
 	known := height
@@ -76,17 +80,17 @@ func (j *judge) work(s *spv.Sealed, work *spv.Hash, height int32, rep *spv.Repor
 func (j *judge) strike(start int, rep *spv.Report) {
 	for i := start; i < len(rep.Checks); i++ {
 		if c := &rep.Checks[i]; c.Name == spv.CheckDifficulty {
-			c.Outcome, c.Want, c.Got = spv.NotChecked, Explain(c.Name), j.blindness()
+			*c = spv.CheckOf(c.Name, spv.NotChecked, demand(c.Name), j.blindness())
 		}
 	}
 	if len(j.real.VersionFloors) > 0 {
-		rep.Skip(spv.CheckVersion, Explain(spv.CheckVersion), j.blindness())
+		rep.SkipSaid(spv.CheckVersion, demand(spv.CheckVersion), j.blindness())
 	}
 }
 
-func (j *judge) blindness() string {
+func (j *judge) blindness() said.Sentence {
 	if len(j.real.Eras) == 0 {
-		return "the chain's difficulty rules are not known"
+		return noEras
 	}
 	return needsHeight
 }
@@ -137,8 +141,8 @@ func place(o *Options, h *spv.Header, rep *spv.Report) (height int32, located bo
 		return max(known, 0), ok
 	}
 	if ok {
-		rep.Check(CheckHeight, known == o.Height, func() (string, string) {
-			return fmt.Sprintf("height %d, where this block is known to be", known), fmt.Sprintf("height %d", o.Height)
+		rep.CheckSaid(CheckHeight, known == o.Height, func() (said.Sentence, said.Sentence) {
+			return said.Of("height %d, where this block is known to be", known), said.Of("height %d", o.Height)
 		})
 	}
 	return o.Height, true
@@ -155,7 +159,7 @@ func judgeOne(o *Options, s *spv.Sealed, r *Report) {
 	at := j.height(height)
 	j.header(s, nil, at, j.newWindow(at), &r.checks)
 	if isLayer(o.Rules) && s.Aux != nil {
-		r.checks.Skip(spv.CheckParentKnown, Explain(spv.CheckParentKnown), "L1 headers are not part of the input")
+		r.checks.SkipSaid(spv.CheckParentKnown, demand(spv.CheckParentKnown), noL1)
 	}
 	r.describe(&s.Header)
 	if s.Aux != nil {
@@ -165,17 +169,17 @@ func judgeOne(o *Options, s *spv.Sealed, r *Report) {
 
 // describe adds what a reader wants to see of a header.
 func (r *Report) describe(h *spv.Header) {
-	r.fact("version", "0x%08x", uint32(h.Version()))
-	r.fact("previous", "%s", h.Prev())
-	r.fact("time", "%s", clock(h.Time()))
-	r.fact("bits", "%08x", h.Bits())
+	r.fact(said.Of("version"), said.Just("0x"+hex8(uint32(h.Version()))))
+	r.fact(said.Of("previous"), said.Just(h.Prev()))
+	r.fact(said.Of("time"), said.Just(clock(h.Time())))
+	r.fact(said.Of("bits"), said.Just(hex8(h.Bits())))
 }
 
 func (r *Report) describeProof(p *spv.AuxPoW) {
-	r.fact("parent", "%s", p.Parent.ID())
-	r.fact("parent time", "%s", clock(p.Parent.Time()))
-	r.fact("parent coinbase", "%s", p.Coinbase.ID())
+	r.fact(said.Of("parent"), said.Just(p.Parent.ID()))
+	r.fact(said.Of("parent time"), said.Just(clock(p.Parent.Time())))
+	r.fact(said.Of("parent coinbase"), said.Just(p.Coinbase.ID()))
 	if n := len(p.ChainBranch); n < 32 {
-		r.fact("slot", "%d of %d", uint32(p.Slot), uint64(1)<<n)
+		r.fact(said.Of("slot"), said.Of("%d of %d", uint32(p.Slot), uint64(1)<<n))
 	}
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // The names of the checks that this package adds to those of spv and spv/merkle.
@@ -77,6 +78,9 @@ var rules = []Rule{
 
 // Rules returns every check that a report can contain, with a line on what it demands.
 func Rules() []Rule { return append([]Rule(nil), rules...) }
+
+// demand is Explain as a sentence.
+func demand(name string) said.Sentence { return said.Sentence{Form: Explain(name)} }
 
 // Explain returns the line on a check, empty for a name that is not known.
 func Explain(name string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // UnknownHeight stands for a height that the caller does not know.
@@ -53,6 +54,16 @@ func Generic(chainID int32, work pow.Algorithm) *spv.Rules {
 			ChainID: chainID, StrictID: true, LegacyBefore: math.MaxInt32, LegacyV2: true,
 		},
 	}
+}
+
+// name returns what the chain is called: one that is known by its id alone, by words that can be said in other languages.
+func (o *Options) name() any {
+	if a := o.Rules.AuxPoW; o.Foreign && a != nil {
+		if s := said.Of("chain id %s", fmt.Sprint(a.ChainID)); s.String() == o.Rules.Name {
+			return s
+		}
+	}
+	return o.Rules.Name
 }
 
 // belowVersionBits returns the rules for a foreign chain that keeps its id below the three

@@ -6,6 +6,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/merkle"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // maxListed bounds how many proved transactions are listed as facts.
@@ -28,15 +29,16 @@ func Merkle(o Options, txid *spv.Hash, input []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Title: "merkle proof", Subject: Subject{Hash: s.Header.ID()}}
+	r := newReport(said.Of("merkle proof"))
+	r.Subject.Hash = s.Header.ID()
 	if o.Rules != nil {
 		if o.Height > maxHeight {
 			return nil, fmt.Errorf("height: got %d, want at most %d", o.Height, maxHeight)
 		}
-		r.Title += " of " + o.Rules.Name
+		r = newReport(said.Of("merkle proof of %s", o.name()))
 		judgeOne(&o, &s, r)
 	} else {
-		r.checks.Skip(spv.CheckWork, Explain(spv.CheckWork), "no chain was given")
+		r.checks.SkipSaid(spv.CheckWork, demand(spv.CheckWork), said.Of("no chain was given"))
 		r.describe(&s.Header)
 	}
 	r.extract(tree, s.Header.MerkleRoot(), txid)
@@ -57,18 +59,18 @@ func (r *Report) extract(tree *merkle.Partial, root spv.Hash, txid *spv.Hash) {
 	got, matches, err := tree.Extract()
 	var bad *spv.CheckError
 	if errors.As(err, &bad) {
-		r.checks.Check(bad.Name, false, func() (string, string) { return bad.Want, bad.Got })
-		r.checks.Skip(spv.CheckBlockRoot, Explain(spv.CheckBlockRoot), "the tree is malformed")
+		r.checks.CheckSaid(bad.Name, false, func() (said.Sentence, said.Sentence) { return bad.WantSaid, bad.GotSaid })
+		r.checks.SkipSaid(spv.CheckBlockRoot, demand(spv.CheckBlockRoot), said.Of("the tree is malformed"))
 		return
 	}
-	r.checks.Check(spv.CheckBlockRoot, got == root, func() (string, string) { return root.String(), got.String() })
-	r.fact("transactions", "%d in the block, %d proved", tree.Transactions, len(matches))
+	r.checks.CheckSaid(spv.CheckBlockRoot, got == root, func() (said.Sentence, said.Sentence) { return said.Just(root), said.Just(got) })
+	r.fact(said.Of("transactions"), said.Of("%d in the block, %d proved", tree.Transactions, len(matches)))
 	for i, m := range matches {
 		if i == maxListed {
-			r.fact("proved", "... and %d more", len(matches)-i)
+			r.fact(said.Of("proved"), said.Of("... and %d more", len(matches)-i))
 			break
 		}
-		r.fact("proved", "%s, transaction %d", m.TxID, m.Index)
+		r.fact(said.Of("proved"), said.Of("%s, transaction %d", m.TxID, m.Index))
 	}
 	r.included(matches, txid)
 	r.depth(tree, matches)
@@ -77,7 +79,7 @@ func (r *Report) extract(tree *merkle.Partial, root spv.Hash, txid *spv.Hash) {
 func (r *Report) included(matches []merkle.Match, txid *spv.Hash) {
 	if txid == nil {
 		if len(matches) == 0 {
-			r.warn("the proof proves no transaction")
+			r.warn(said.Of("the proof proves no transaction"))
 		}
 		return
 	}
@@ -87,11 +89,11 @@ func (r *Report) included(matches []merkle.Match, txid *spv.Hash) {
 			at = int(m.Index)
 		}
 	}
-	r.checks.Check(CheckTxIncluded, at >= 0, func() (string, string) {
+	r.checks.CheckSaid(CheckTxIncluded, at >= 0, func() (said.Sentence, said.Sentence) {
 		if at < 0 {
-			return txid.String(), fmt.Sprintf("%d other transactions", len(matches))
+			return said.Just(txid), said.Of("%d other transactions", len(matches))
 		}
-		return txid.String(), fmt.Sprintf("transaction %d", at)
+		return said.Just(txid), said.Of("transaction %d", at)
 	})
 }
 
@@ -101,7 +103,7 @@ func (r *Report) depth(tree *merkle.Partial, matches []merkle.Match) {
 	if len(matches) == 0 {
 		return
 	}
-	r.checks.Skip(CheckTxDepth, fmt.Sprintf("the coinbase proved at the transactions' depth, %d", tree.Depth()),
-		"the coinbase's bytes are not in the proof: a 64-byte transaction or an inner node could pass for a transaction "+
-			"(CVE-2017-12842); a payment proof has them")
+	r.checks.SkipSaid(CheckTxDepth, said.Of("the coinbase proved at the transactions' depth, %d", tree.Depth()),
+		said.Of("the coinbase's bytes are not in the proof: a 64-byte transaction or an inner node could pass for a transaction "+
+			"(CVE-2017-12842); a payment proof has them"))
 }

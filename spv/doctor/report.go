@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Verdict sums a report up.
@@ -40,17 +40,22 @@ type Subject struct {
 }
 
 // String returns "HASH at height H", without the height where it is not known.
-func (s Subject) String() string {
+func (s Subject) String() string { return s.says().String() }
+
+func (s Subject) says() said.Sentence {
 	if s.Height == nil {
-		return s.Hash.String()
+		return said.Just(s.Hash)
 	}
-	return fmt.Sprintf("%s at height %d", s.Hash, *s.Height)
+	return said.Of("%s at height %d", s.Hash, *s.Height)
 }
 
 // Fact is something that was read and is worth showing, but is no check.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+
+	NameSaid  said.Sentence `json:"-"`
+	ValueSaid said.Sentence `json:"-"`
 }
 
 // Cause is the mistake that most likely made a proof fail, and how to mend it.
@@ -58,9 +63,12 @@ type Cause struct {
 	Name string `json:"name"` // stable, such as "root-not-reversed"
 	Text string `json:"text"` // what happened
 	Mend string `json:"mend"` // what to change
+
+	TextSaid said.Sentence `json:"-"`
+	MendSaid said.Sentence `json:"-"`
 }
 
-// Report is what one verification found.
+// Report is what one verification found. Beside each text is its sentence, which does not travel, as that of a spv.Check.
 type Report struct {
 	Title      string      `json:"title"` // what was verified
 	Subject    Subject     `json:"subject"`
@@ -72,15 +80,24 @@ type Report struct {
 	Cause      *Cause      `json:"cause,omitempty"`       // only with a failed check, and only if one was found
 	Warnings   []string    `json:"warnings,omitempty"`
 
+	TitleSaid    said.Sentence   `json:"-"`
+	WarningsSaid []said.Sentence `json:"-"`
+
 	checks spv.Report // collects Checks until conclude
 }
 
-func (r *Report) fact(name, format string, args ...any) {
-	r.Facts = append(r.Facts, Fact{Name: name, Value: fmt.Sprintf(format, args...)})
+func newReport(title said.Sentence) *Report { return &Report{Title: title.String(), TitleSaid: title} }
+
+func newCause(name string, text, mend said.Sentence) *Cause {
+	return &Cause{Name: name, Text: text.String(), Mend: mend.String(), TextSaid: text, MendSaid: mend}
 }
 
-func (r *Report) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+func (r *Report) fact(name, value said.Sentence) {
+	r.Facts = append(r.Facts, Fact{Name: name.String(), Value: value.String(), NameSaid: name, ValueSaid: value})
+}
+
+func (r *Report) warn(text said.Sentence) {
+	r.Warnings, r.WarningsSaid = append(r.Warnings, text.String()), append(r.WarningsSaid, text)
 }
 
 // Failure returns the first failed check.

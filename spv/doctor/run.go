@@ -10,6 +10,7 @@ import (
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/msg"
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Run counts what became of the headers of a run.
@@ -31,6 +32,8 @@ type Tally struct {
 	Failed     int    `json:"failed"`
 	NotChecked int    `json:"not_checked"`
 	Why        string `json:"why,omitempty"` // the first reason why it could not be made
+
+	WhySaid said.Sentence `json:"-"`
 }
 
 // stretch is how many headers are hashed in bulk before they are judged.
@@ -184,7 +187,7 @@ func (w *walk) next(i int, s *spv.Sealed, id, work *spv.Hash) bool {
 	w.link(i, w.height+int32(i), &s.Header, &rep)
 	w.judge.header(s, work, w.judge.height(w.height)+int32(i), w.below, &rep)
 	if isLayer(w.o.Rules) && s.Aux != nil {
-		rep.Skip(spv.CheckParentKnown, Explain(spv.CheckParentKnown), "L1 headers are not part of the input")
+		rep.SkipSaid(spv.CheckParentKnown, demand(spv.CheckParentKnown), noL1)
 	}
 	if s.Aux != nil {
 		w.proofs++
@@ -215,11 +218,11 @@ func (w *walk) link(i int, height int32, h *spv.Header, rep *spv.Report) {
 	case i == 0 && w.located && height == 1:
 		want = w.o.Rules.Genesis.ID()
 	case i == 0:
-		rep.Skip(CheckLink, Explain(CheckLink), "what the first header builds on is not in the input")
+		rep.SkipSaid(CheckLink, demand(CheckLink), said.Of("what the first header builds on is not in the input"))
 		return
 	}
-	rep.Check(CheckLink, prev == want, func() (string, string) {
-		return "builds on " + want.String(), prev.String()
+	rep.CheckSaid(CheckLink, prev == want, func() (said.Sentence, said.Sentence) {
+		return said.Of("builds on %s", want), said.Just(prev)
 	})
 }
 
@@ -232,7 +235,7 @@ func (w *walk) count(c *spv.Check) {
 		t.Failed++
 	case spv.NotChecked:
 		if t.NotChecked++; t.Why == "" {
-			t.Why = c.Got
+			t.Why, t.WhySaid = c.Got, c.GotSaid
 		}
 	}
 }

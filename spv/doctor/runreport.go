@@ -1,15 +1,15 @@
 package doctor
 
 import (
-	"fmt"
-
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // report sums the run up: for each check one line for those that passed and one for
 // those that could not be made, and the failed ones in full.
 func (w *walk) report() *Report {
-	r := &Report{Title: fmt.Sprintf("%d headers of %s", len(w.headers), w.o.Rules.Name), Subject: w.subject(len(w.headers) - 1)}
+	r := newReport(said.Of("%d headers of %s", len(w.headers), w.o.name()))
+	r.Subject = w.subject(len(w.headers) - 1)
 	r.Run = &Run{
 		Headers: len(w.headers), Judged: w.passed, Proofs: w.proofs, Tallies: w.tallies,
 		First: w.subject(0), Work: w.work.Dec(),
@@ -35,11 +35,10 @@ func (w *walk) report() *Report {
 func (w *walk) rows(t *Tally) []spv.Check {
 	var rows []spv.Check
 	if t.Passed > 0 {
-		rows = append(rows, spv.Check{Name: t.Name, Outcome: spv.Passed, Want: Explain(t.Name), Got: headers(t.Passed)})
+		rows = append(rows, spv.CheckOf(t.Name, spv.Passed, demand(t.Name), headers(t.Passed)))
 	}
 	if t.NotChecked > 0 {
-		rows = append(rows, spv.Check{Name: t.Name, Outcome: spv.NotChecked, Want: Explain(t.Name),
-			Got: headers(t.NotChecked) + ": " + t.Why})
+		rows = append(rows, spv.CheckOf(t.Name, spv.NotChecked, demand(t.Name), said.Of("%s: %s", headers(t.NotChecked), t.WhySaid)))
 	}
 	for _, c := range w.failed {
 		if c.Name == t.Name && c.Outcome == spv.Failed {
@@ -49,26 +48,26 @@ func (w *walk) rows(t *Tally) []spv.Check {
 	return rows
 }
 
-func headers(n int) string {
+func headers(n int) said.Sentence {
 	if n == 1 {
-		return "1 header"
+		return said.Of("1 header")
 	}
-	return fmt.Sprintf("%d headers", n)
+	return said.Of("%d headers", n)
 }
 
 func (r *Report) describeRun(w *walk) {
-	r.fact("first", "%s", r.Run.First)
+	r.fact(said.Of("first"), r.Run.First.says())
 	if w.passed > 0 {
-		r.fact("last", "%s", r.Run.Last)
+		r.fact(said.Of("last"), r.Run.Last.says())
 	}
 	if r.Run.Refuted != nil {
-		r.fact("refuted", "header %d of the input, %s", w.passed, r.Run.Refuted)
+		r.fact(said.Of("refuted"), said.Of("header %d of the input, %s", w.passed, r.Run.Refuted.says()))
 	}
 	if w.proofs > 0 {
-		r.fact("proofs", "%d", w.proofs)
+		r.fact(said.Of("proofs"), said.Just(w.proofs))
 	}
-	r.fact("work", "%s hashes expected", r.Run.Work)
+	r.fact(said.Of("work"), said.Of("%s hashes expected", r.Run.Work))
 	if !w.located {
-		r.warn("the height of the first header is not known: give it to have difficulty and versions checked")
+		r.warn(said.Of("the height of the first header is not known: give it to have difficulty and versions checked"))
 	}
 }

@@ -1,6 +1,10 @@
 package merkle
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/layeredpow/lamina/spv/said"
+)
 
 // The names of the checks in this package, stable for scripts and documents.
 const (
@@ -24,6 +28,8 @@ type CheckError struct {
 	Name string // the check's stable name, such as "merkle-root"
 	Want string // what the rule demands
 	Got  string // what was found
+
+	WantSaid, GotSaid said.Sentence // the same, where a face may say it in another language
 }
 
 // Error returns "name: got X, want Y".
@@ -33,4 +39,8 @@ func (e *CheckError) Error() string {
 
 func refuse(name, got, want string) error {
 	return &CheckError{Name: name, Want: want, Got: got}
+}
+
+func refuseSaid(name string, got, want said.Sentence) error {
+	return &CheckError{Name: name, Want: want.String(), Got: got.String(), WantSaid: want, GotSaid: got}
 }

@@ -1,11 +1,10 @@
 package merkle
 
 import (
-	"fmt"
-
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 
 	"github.com/layeredpow/lamina/spv/pow"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Extract folds the partial tree and returns the root it leads to and the transactions it
@@ -35,11 +34,11 @@ func (p *Partial) Extract() (root chainhash.Hash, matches []Match, err error) {
 func (p *Partial) checkShape() error {
 	switch n := uint64(p.Transactions); {
 	case n == 0 || n > MaxTransactions:
-		return refuse(CheckPartialCount, fmt.Sprint(n), fmt.Sprintf("1..%d transactions", MaxTransactions))
+		return refuseSaid(CheckPartialCount, said.Just(n), said.Of("1..%d transactions", MaxTransactions))
 	case uint64(len(p.Hashes)) > n:
-		return refuse(CheckPartialHashes, fmt.Sprint(len(p.Hashes)), fmt.Sprintf("at most %d hashes", n))
+		return refuseSaid(CheckPartialHashes, said.Just(len(p.Hashes)), said.Of("at most %d hashes", n))
 	case 8*len(p.Flags) < len(p.Hashes):
-		return refuse(CheckPartialFlags, fmt.Sprint(8*len(p.Flags)), fmt.Sprintf("at least %d flag bits", len(p.Hashes)))
+		return refuseSaid(CheckPartialFlags, said.Just(8*len(p.Flags)), said.Of("at least %d flag bits", len(p.Hashes)))
 	}
 	return nil
 }
@@ -68,7 +67,7 @@ func (w *walk) visit(height int, at uint32) chainhash.Hash {
 	if 2*at+1 < width(w.p.Transactions, height-1) {
 		right = w.visit(height-1, 2*at+1)
 		if w.err == nil && right == left {
-			w.err = refuse(CheckDuplicate, fmt.Sprintf("%s twice", left), fmt.Sprintf("different children at height %d", height))
+			w.err = refuseSaid(CheckDuplicate, said.Of("%s twice", left), said.Of("different children at height %d", height))
 		}
 	}
 	return pow.HashPair(&left, &right)
@@ -79,7 +78,7 @@ func (w *walk) flag() bool {
 		return false
 	}
 	if w.bits == 8*len(w.p.Flags) {
-		w.err = refuse(CheckPartialFlags, fmt.Sprint(w.bits), fmt.Sprintf("more than %d flag bits", w.bits))
+		w.err = refuseSaid(CheckPartialFlags, said.Just(w.bits), said.Of("more than %d flag bits", w.bits))
 		return false
 	}
 	set := w.p.Flags[w.bits/8]>>(w.bits%8)&1 != 0
@@ -89,7 +88,7 @@ func (w *walk) flag() bool {
 
 func (w *walk) leaf(height int, at uint32, covers bool) chainhash.Hash {
 	if w.hashes == len(w.p.Hashes) {
-		w.err = refuse(CheckPartialHashes, fmt.Sprint(w.hashes), fmt.Sprintf("more than %d hashes", w.hashes))
+		w.err = refuseSaid(CheckPartialHashes, said.Just(w.hashes), said.Of("more than %d hashes", w.hashes))
 		return chainhash.Hash{}
 	}
 	h := w.p.Hashes[w.hashes]
@@ -102,10 +101,10 @@ func (w *walk) leaf(height int, at uint32, covers bool) chainhash.Hash {
 
 func (w *walk) checkUsed() error {
 	if used := (w.bits + 7) / 8; used != len(w.p.Flags) {
-		return refuse(CheckPartialFlags, fmt.Sprint(len(w.p.Flags)), fmt.Sprintf("%d flag bytes", used))
+		return refuseSaid(CheckPartialFlags, said.Just(len(w.p.Flags)), said.Of("%d flag bytes", used))
 	}
 	if w.hashes != len(w.p.Hashes) {
-		return refuse(CheckPartialHashes, fmt.Sprint(len(w.p.Hashes)), fmt.Sprintf("%d hashes", w.hashes))
+		return refuseSaid(CheckPartialHashes, said.Just(len(w.p.Hashes)), said.Of("%d hashes", w.hashes))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/layeredpow/lamina/spv"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Parent is what is known of the parent header in a verified merged-mining proof, and of its coinbase.
@@ -56,14 +57,17 @@ const (
 )
 
 // String returns "unknown parent", "near miss" or "seal".
-func (c Class) String() string {
+func (c Class) String() string { return c.Says().String() }
+
+// Says returns the class as a sentence.
+func (c Class) Says() said.Sentence {
 	switch c {
 	case Seal:
-		return "seal"
+		return said.Of("seal")
 	case Near:
-		return "near miss"
+		return said.Of("near miss")
 	default:
-		return "unknown parent"
+		return said.Of("unknown parent")
 	}
 }
 

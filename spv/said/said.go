@@ -43,9 +43,12 @@ func (a Amount) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, a.Units) }
 // Of returns a sentence. The form has one verb of package fmt, without flags, for each value: of the types of whole numbers,
 // Amount, time.Duration, string, error, Sentence, or any that prints itself.
 func Of(form string, values ...any) Sentence {
-	s := Sentence{Form: form}
-	for _, v := range values {
-		s.Values = append(s.Values, valueOf(v))
+	if len(values) == 0 {
+		return Sentence{Form: form}
+	}
+	s := Sentence{Form: form, Values: make([]Value, len(values))}
+	for i, v := range values {
+		s.Values[i] = valueOf(v)
 	}
 	return s
 }
@@ -53,6 +56,8 @@ func Of(form string, values ...any) Sentence {
 func valueOf(v any) Value {
 	number := func(n int64) Value { return Value{Number: &n} }
 	switch v := v.(type) {
+	case string:
+		return Value{Text: v}
 	case Amount:
 		return Value{Amount: &v}
 	case time.Duration:
@@ -79,8 +84,11 @@ func valueOf(v any) Value {
 
 // String returns the sentence in English.
 func (s Sentence) String() string {
-	if len(s.Values) == 0 {
+	switch {
+	case len(s.Values) == 0:
 		return strings.ReplaceAll(s.Form, "%%", "%")
+	case s.Form == Foreign && len(s.Values) == 1 && s.Values[0].Text != "":
+		return s.Values[0].Text
 	}
 	values := make([]any, len(s.Values))
 	for i, v := range s.Values {
@@ -146,8 +154,13 @@ func FromError(err error) Sentence {
 	return Sentence{Form: Foreign, Values: []Value{{Foreign: err.Error()}}}
 }
 
-// Foreign is the form of a sentence that is none of ours: its only value is somebody's own text.
+// Foreign is the form of a sentence that has no words of ours: its only value is somebody's own text, or says all by itself.
 const Foreign = "%s"
+
+// Just returns a sentence that is a value alone, as package fmt prints it: a number, an id. It reads the same in every language.
+func Just(value any) Sentence {
+	return Sentence{Form: Foreign, Values: []Value{{Text: fmt.Sprint(value)}}}
+}
 
 // By returns what an error says: the first sentence in it, of whatever has the method Says.
 func By(err error) (Sentence, bool) {

@@ -29,6 +29,9 @@ func TestSentences(t *testing.T) {
 		{Of("recipient %d: %v", 2, inner), "recipient 2: amount 546: want more", "recipient {{.A}}: {{.B}}"},
 		{Of("read: %v", io.ErrUnexpectedEOF), "read: unexpected EOF", "read: {{.A}}"},
 		{Of("%s, and so on", Of("canceled")), "canceled, and so on", "{{.A}}, and so on"},
+		{Just(height(-3)), "-3", "{{.A}}"},
+		{Just("100%"), "100%", "{{.A}}"},
+		{Just(""), "", "{{.A}}"},
 	} {
 		raw, err := json.Marshal(c.said)
 		if err != nil {

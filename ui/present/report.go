@@ -6,6 +6,7 @@ import (
 
 	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/doctor"
+	"github.com/layeredpow/lamina/spv/said"
 )
 
 // Verdict sums a report up in a word and a sentence.
@@ -26,8 +27,8 @@ type Check struct {
 	Values  []Row  // what was compared
 }
 
-// Report is a verification as it is shown. What it quotes from the rules (their demands,
-// causes and warnings) is English in every language.
+// Report is a verification as it is shown. The names of checks are the same in every language: documents and other programs
+// go by them.
 type Report struct {
 	Title   string // with the height, where it is known
 	Subject string // the block's id
@@ -40,18 +41,26 @@ type Report struct {
 
 // Report prepares a report.
 func (x *Texts) Report(r *doctor.Report) Report {
-	out := Report{Title: r.Title, Subject: r.Subject.Hash.String(), Verdict: x.verdict(r), Notes: r.Warnings}
+	out := Report{Title: x.say(r.TitleSaid, r.Title), Subject: r.Subject.Hash.String(), Verdict: x.verdict(r)}
 	if h := r.Subject.Height; h != nil {
-		out.Title = x.t("{{.Title}}, height {{.N}}", words{"Title": r.Title, "N": number(*h)})
+		out.Title = x.t("{{.Title}}, height {{.N}}", words{"Title": out.Title, "N": number(*h)})
+	}
+	for i, english := range r.Warnings {
+		var s said.Sentence
+		if i < len(r.WarningsSaid) {
+			s = r.WarningsSaid[i]
+		}
+		out.Notes = append(out.Notes, x.say(s, english))
 	}
 	for _, c := range r.Checks {
 		out.Checks = append(out.Checks, x.check(c))
 	}
 	for _, f := range r.Facts {
-		out.Facts = append(out.Facts, Row{Label: f.Name, Value: f.Value, Mono: isHex(f.Value)})
+		out.Facts = append(out.Facts, Row{Label: x.say(f.NameSaid, f.Name), Value: x.say(f.ValueSaid, f.Value), Mono: isHex(f.Value)})
 	}
 	if c := r.Cause; c != nil {
-		out.Cause = []Row{{Label: x.t("Likely cause"), Value: c.Text}, {Label: x.t("To mend it"), Value: c.Mend}}
+		out.Cause = []Row{{Label: x.t("Likely cause"), Value: x.say(c.TextSaid, c.Text)},
+			{Label: x.t("To mend it"), Value: x.say(c.MendSaid, c.Mend)}}
 	}
 	return out
 }
@@ -87,23 +96,24 @@ func (x *Texts) verdict(r *doctor.Report) Verdict {
 }
 
 func (x *Texts) check(c spv.Check) Check {
-	out := Check{Outcome: c.Outcome, Name: c.Name, Rule: doctor.Explain(c.Name)}
+	out := Check{Outcome: c.Outcome, Name: c.Name, Rule: x.Say(said.Sentence{Form: doctor.Explain(c.Name)})}
 	value := func(label, text string) {
 		if text != "" {
 			out.Values = append(out.Values, Row{Label: label, Value: text, Mono: isHex(text)})
 		}
 	}
+	want, got := x.say(c.WantSaid, c.Want), x.say(c.GotSaid, c.Got)
 	switch c.Outcome {
 	case spv.Passed:
 		out.Word = x.t("passed")
-		value(x.t("found"), c.Got)
+		value(x.t("found"), got)
 	case spv.Failed:
 		out.Word = x.t("failed")
-		value(x.t("wanted"), c.Want)
-		value(x.t("found"), c.Got)
+		value(x.t("wanted"), want)
+		value(x.t("found"), got)
 	default:
 		out.Word = x.t("not checked")
-		value(x.t("because"), c.Got)
+		value(x.t("because"), got)
 	}
 	return out
 }

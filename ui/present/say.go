@@ -1,14 +1,16 @@
 package present
 
 import (
+	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/layeredpow/lamina/internal/app"
 	"github.com/layeredpow/lamina/spv/said"
 )
 
-// Say says a sentence of the engine in the user's language. One that has no translation, and whatever is none of ours (an
-// error of the system, a peer's words), is quoted as it is.
+// Say says a sentence of the engine in the user's language. One that has no translation is quoted as it is, and so is
+// whatever is none of ours (an error of the system, a peer's words), cut to a line or two.
 func (x *Texts) Say(s said.Sentence) string {
 	switch {
 	case s.Form == "":
@@ -25,10 +27,17 @@ func (x *Texts) Say(s said.Sentence) string {
 	form := s.Placed()
 	translate := x.t // the forms are in the engine: see TestSentencesAreTranslated
 	text := translate(form, values)
-	if text == English(form, values) {
-		return x.quoted(text)
+	if text == English(form, values) && wordy(form) {
+		return x.t("{{.Text}}", words{"Text": text})
 	}
 	return text
+}
+
+var place = regexp.MustCompile(`{{\.[A-Z]}}`)
+
+// wordy tells a form that has words from one that only joins values, which may read the same in another language.
+func wordy(form string) bool {
+	return strings.ContainsFunc(place.ReplaceAllString(form, ""), unicode.IsLetter)
 }
 
 func (x *Texts) value(v said.Value) string {

@@ -140,7 +140,7 @@ func (x *Texts) chance(p float64) string {
 func (x *Texts) Legs(e *app.Evidence) []Check {
 	var out []Check
 	for _, l := range e.Legs {
-		c := Check{Name: l.Name, Rule: x.say(l.Said, l.Text)}
+		c := Check{Name: x.legName(l.Name), Rule: x.leg(&l)}
 		switch l.State {
 		case app.LegChecked:
 			c.Outcome, c.Word = spv.Passed, x.t("checked")
@@ -152,6 +152,48 @@ func (x *Texts) Legs(e *app.Evidence) []Check {
 		out = append(out, c)
 	}
 	return out
+}
+
+func (x *Texts) leg(l *app.Leg) string {
+	if l.Alarm != nil {
+		if t := x.alarmText(l.Alarm.Kind); t.Title != "" {
+			return x.t("{{.Title}}: {{.What}}", words{"Title": t.Title, "What": l.Alarm.Fill(t.Seen)})
+		}
+	}
+	return x.say(l.Said, l.Text)
+}
+
+// legName writes what a reason is about; a newer daemon's as it is.
+func (x *Texts) legName(name string) string {
+	switch name {
+	case "transaction":
+		return x.t("transaction")
+	case "merkle path":
+		return x.t("merkle path")
+	case "header":
+		return x.t("header")
+	case "history":
+		return x.t("history")
+	case "work":
+		return x.t("work")
+	case "merged mining":
+		return x.t("merged mining")
+	case "l1 block":
+		return x.t("l1 block")
+	case "anchor":
+		return x.t("anchor")
+	case "filter":
+		return x.t("filter")
+	case "peers":
+		return x.t("peers")
+	case "alarm":
+		return x.t("alarm")
+	case "scan":
+		return x.t("scan")
+	case "coins":
+		return x.t("coins")
+	}
+	return name
 }
 
 // Whole says whether the reasons hang together.

@@ -81,6 +81,12 @@ func TestLegs(t *testing.T) {
 		got[1].Outcome != spv.NotChecked || got[2].Outcome != spv.Failed {
 		t.Errorf("%+v", got)
 	}
+	alarm := risk.Alarm{Kind: risk.Fork, Seen: risk.Seen{Blocks: 3}}
+	newer := risk.Alarm{Kind: 200}
+	got = x.Legs(&app.Evidence{Legs: []app.Leg{{Name: "alarm", Text: "t", Alarm: &alarm}, {Name: "alarm", Text: "of a newer daemon", Alarm: &newer}}})
+	if got[0].Rule != alarm.String() || got[1].Rule != "of a newer daemon" {
+		t.Errorf("alarms: %+v", got)
+	}
 }
 
 // TestSampledWords: what rests on a sampled proof is said to, wherever it is said how far something is known.

@@ -192,11 +192,12 @@ type Broadcast struct {
 	Why   string
 }
 
-// Step returns what is to be sent now, all of it on disk already, and forgets plans that came to nothing. Keys may be nil: what is left undone for want of them
-// says so in its state. The error joins what went wrong with single deposits or swaps; the others go on.
+// Step returns what is to be sent now, all of it on disk already, and forgets plans that came to nothing and what is in no block
+// and was not heard of for long. Keys may be nil: what is left undone for want of them says so in its state. The error joins what
+// went wrong with single deposits or swaps; the others go on.
 func (b *Book) Step(keys Keys) (out []Broadcast, err error) {
 	var errs []error
-	for _, step := range []func(Keys) ([]Broadcast, error){b.stepDeposits, b.stepRefundables, b.stepSwaps, b.stepForget} {
+	for _, step := range []func(Keys) ([]Broadcast, error){b.stepDeposits, b.stepRefundables, b.stepSwaps, b.stepUnheard, b.stepForget} {
 		some, err := step(keys)
 		out, errs = append(out, some...), append(errs, err)
 	}

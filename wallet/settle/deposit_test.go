@@ -19,6 +19,8 @@ type pegWorld struct {
 	p         *party
 	rng       *rand.Rand
 	sent      []*wire.MsgTx // by the wallet on L1, which sends them again
+	noisy     bool          // strangers send what others of theirs, or of ours, take the place of
+	rivals    []*wire.MsgTx // of strangers, on L1
 }
 
 func newPegWorld(t testing.TB, layer string, seed uint64, odds int) *pegWorld {
@@ -88,7 +90,67 @@ func (w *pegWorld) turn(calm bool) {
 	for _, tx := range w.sent {
 		w.l1.send(tx)
 	}
-	w.p.step()
+	if w.noisy && !calm {
+		w.strangersPay()
+	}
+	for _, out := range w.p.step() {
+		if w.noisy && peg.IsClaim(out.Tx) && w.rng.IntN(2) == 0 {
+			w.claimToo(out.Tx)
+		}
+	}
+}
+
+// strangersPay pays vaults of ours twice with the same money, or tells of it and does not: at most one is ever mined.
+func (w *pegWorld) strangersPay() {
+	l1 := w.l1.p.NetID()
+	if w.rng.IntN(8) == 0 {
+		tx := w.l1.pay(w.vaultOut(w.p.t, byte(w.rng.IntN(6)), 50_000+int64(w.rng.IntN(1000))))
+		other := tx.Copy()
+		other.TxOut[0] = w.vaultOut(w.p.t, byte(w.rng.IntN(6)), 60_000)
+		w.rivals = append(w.rivals, tx, other)
+	}
+	for _, tx := range w.rivals {
+		switch w.rng.IntN(10) {
+		case 0:
+			w.l1.send(tx)
+		case 1, 2:
+			w.p.try(func() error { return w.p.b.Unconfirmed(l1, tx) })
+		}
+	}
+}
+
+// claimToo is a stranger's claim of a deposit that we claim: first in the pool, or told of and never sent.
+func (w *pegWorld) claimToo(ours *wire.MsgTx) {
+	tx := ours.Copy()
+	tx.TxOut[0].Value++
+	if w.rng.IntN(2) == 0 {
+		w.layer.pool = append([]*wire.MsgTx{tx}, w.layer.pool...)
+	}
+	w.p.try(func() error { return w.p.b.Unconfirmed(w.id, tx) })
+}
+
+// paid returns what the chain's blocks pay to vaults of ours.
+func (w *pegWorld) paid() (out []wire.OutPoint) {
+	scripts := map[string]bool{}
+	for n := range byte(6) {
+		for _, limit := range MaxFees(w.layer.p) {
+			vault, err := (&peg.Terms{MaxFee: limit, Script: script(n)}).Vault(w.layer.p)
+			if err != nil {
+				w.p.t.Fatal(err)
+			}
+			scripts[string(vault.PkScript)] = true
+		}
+	}
+	for _, b := range w.l1.best {
+		for _, tx := range b.txs {
+			for i, o := range tx.TxOut {
+				if scripts[string(o.PkScript)] {
+					out = append(out, wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)})
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (w *pegWorld) states(t testing.TB) []DepositState {
@@ -101,13 +163,15 @@ func (w *pegWorld) states(t testing.TB) []DepositState {
 }
 
 // TestDeposits makes deposits while both chains reorganise, the program is killed at any write, and once the whole log is
-// lost: every one of them must end on the layer, once.
+// lost, and strangers deposit, double-spend and claim beside: every one that is mined must end on the layer, once, and of those
+// that never are nothing is left.
 func TestDeposits(t *testing.T) {
 	for seed := range uint64(8) {
 		w := newPegWorld(t, []string{"dev-native", "dev-fractional"}[seed%2], seed, 6)
-		const n = 5
+		w.noisy = seed > 0
+		const own = 5
 		for i := range 80 {
-			if i%8 == 0 && i/8 < n {
+			if i%8 == 0 && i/8 < own {
 				w.deposit(byte(i/8), 100_000+int64(i))
 			}
 			if i == 20+int(seed)*4 && seed%3 > 0 {
@@ -117,6 +181,18 @@ func TestDeposits(t *testing.T) {
 		}
 		for range 60 {
 			w.turn(true)
+		}
+		w.l1.pool, w.layer.pool = nil, nil
+		for range Patience + 1 {
+			w.l1.mine(true)
+		}
+		for range Patience + 1 {
+			w.layer.mine(true)
+		}
+		w.p.step()
+		n := len(w.paid())
+		if n < own || w.noisy && seed%2 == 0 && len(w.rivals) == 0 {
+			t.Fatalf("seed %d: %d deposits in the chain, %d of strangers that were told of", seed, n, len(w.rivals))
 		}
 		if got := len(w.layer.claimed); got != n {
 			t.Fatalf("seed %d: %d claims, want %d: %+v", seed, got, n, w.states(t))

@@ -123,3 +123,62 @@ func TestLeavingSettlers(t *testing.T) {
 		}
 	}
 }
+
+// TestRefundablePaidAgain: of a script that was paid twice the second payment wants the keys, and comes back like the first; each has
+// refunds, and asks, of its own.
+func TestRefundablePaidAgain(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 6, 0)
+	refunds, first := w.refundable(t, 2)
+	w.l1.mine(true)
+	gift := w.l1.pay(wire.NewTxOut(70_000, first.TxOut[1].PkScript))
+	w.l1.send(gift)
+	w.l1.mine(true)
+	w.p.sync()
+	bare := func() (out []DepositState) {
+		for _, s := range w.states(t) {
+			if s.Phase != Waiting {
+				t.Fatalf("%+v", s)
+			}
+			if len(s.Refunds()) == 0 {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	all := bare()
+	if len(all) != 1 || all[0].Value != 70_000 || all[0].Why == "" {
+		t.Fatalf("%+v, want the second to lack refunds", all)
+	}
+	if err := w.p.b.TakeBack(all[0], script(41), w.p.keys); err != nil {
+		t.Fatal(err)
+	}
+	w.p.open()
+	if left := bare(); len(left) != 0 {
+		t.Fatalf("%+v lacks refunds", left)
+	}
+	asks, err := w.p.b.Asks()
+	if err != nil || len(asks) != 2 || asks[0].Outpoint == asks[1].Outpoint {
+		t.Fatalf("%+v, %v: want both to be asked for", asks, err)
+	}
+	if got := w.p.b.Refunds(w.l1.p.NetID())[string(first.TxOut[1].PkScript)]; len(got) != 2*len(refunds) {
+		t.Errorf("%d refunds, want %d", len(got), 2*len(refunds))
+	}
+	for range w.layer.p.Peg.Refund {
+		w.l1.mine(true)
+	}
+	w.p.sync()
+	sent, err := w.p.b.Step(nil)
+	if err != nil || len(sent) != 2 {
+		t.Fatalf("sent %+v, %v", sent, err)
+	}
+	for _, out := range sent {
+		w.l1.send(out.Tx)
+	}
+	w.l1.mine(true)
+	w.p.sync()
+	for _, s := range w.states(t) {
+		if s.Phase != Refunded {
+			t.Errorf("%+v", s)
+		}
+	}
+}

@@ -248,6 +248,19 @@ func (b *Book) Refunds(l1 spv.Hash) map[string][]Rated {
 	return out
 }
 
+// Refunds returns the signed refunds of this payment, from the lowest fee rate up. Its script may have been paid more than once.
+func (s *DepositState) Refunds() (out []Rated) {
+	if s.Back == nil {
+		return nil
+	}
+	for _, r := range s.Back.Refunds {
+		if tx, err := parseTx(r.Raw); err == nil && tx.TxIn[0].PreviousOutPoint == s.Outpoint {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // waiting says where a refundable deposit stands.
 func (b *Book) waiting(c, l1 *followed, s *DepositState) {
 	s.Needed = c.Params.Peg.Refund
@@ -268,7 +281,7 @@ func (b *Book) waiting(c, l1 *followed, s *DepositState) {
 	default:
 		s.Phase = Waiting
 	}
-	if s.Back == nil && (s.Phase == Waiting || s.Phase == RefundDue) {
+	if len(s.Refunds()) == 0 && (s.Phase == Waiting || s.Phase == RefundDue) {
 		s.Said = said.Of("found from the seed: its refund, and what its settlers are asked with, are to be signed with the keys")
 		s.Why = s.Said.String()
 	}
@@ -282,9 +295,9 @@ func (b *Book) stepRefundables(Keys) (out []Broadcast, err error) {
 		if s.Phase != RefundDue || s.Back == nil || len(s.Back.Refunds) == 0 {
 			return
 		}
-		l1 := b.chains[c.Clock.NetID()]
-		tx, err := pick(s.Back.Refunds, l1.Rate)
-		if err == nil && tx.TxIn[0].PreviousOutPoint != s.Outpoint {
+		l1, refunds := b.chains[c.Clock.NetID()], s.Refunds()
+		tx, err := pick(refunds, l1.Rate)
+		if len(refunds) == 0 {
 			err = said.Errorf("its refunds are of another payment: take it back with the keys")
 		}
 		if err != nil {
@@ -296,8 +309,8 @@ func (b *Book) stepRefundables(Keys) (out []Broadcast, err error) {
 	return out, errors.Join(append(errs, err)...)
 }
 
-// TakeBack signs, durably, the refunds of a refundable deposit that was found from the seed, to a script on L1; and what its
-// settlers are asked with, if enough is left of it for them to sweep.
+// TakeBack signs, durably, the refunds of a refundable deposit that has none, to a script on L1: it was found from the seed, or
+// its script was paid once more. It signs what the settlers are asked with, too, if enough is left of it for them to sweep.
 func (b *Book) TakeBack(s DepositState, back []byte, keys Keys) error {
 	c, l1, err := b.pegged(s.Layer)
 	if err != nil {
@@ -317,6 +330,9 @@ func (b *Book) TakeBack(s DepositState, back []byte, keys Keys) error {
 	}
 	if d.Back.Asks, err = signAsks(c, l1, &d, s.Outpoint, s.Value, keys); err != nil && !errors.Is(err, errSweepFee) {
 		return err
+	}
+	if s.Back != nil { // another payment's
+		d.Back.Refunds, d.Back.Asks = append(d.Back.Refunds, s.Back.Refunds...), append(d.Back.Asks, s.Back.Asks...)
 	}
 	if err := b.lookForSwept(c, d.Terms); err != nil {
 		return err

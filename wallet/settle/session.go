@@ -9,6 +9,7 @@ import (
 
 	"github.com/btcsuite/btcd/wire"
 
+	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/said"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
@@ -37,8 +38,7 @@ func (b *Book) Swaps() (out []SwapState) {
 			state.Decision = decided(Rest, said.Of("canceled"))
 			state.Phase = Dropped
 		case s.terms == nil:
-			state.Decision = decided(Wait, said.Of("for an answer"))
-			state.Phase = Offered
+			state.Decision = b.unanswered(s)
 		case err != nil:
 			state.Trouble, state.Failed = err.Error(), said.FromError(err)
 		default:
@@ -47,6 +47,36 @@ func (b *Book) Swaps() (out []SwapState) {
 		out = append(out, state)
 	}
 	return out
+}
+
+// unanswered decides about an offer that nobody took yet: it is over once an answer would come too late.
+func (b *Book) unanswered(s *session) Decision {
+	terms, err := trial(s.offer, nobody, nobodyElse)
+	if err == nil {
+		err = b.open(s, &terms)
+	}
+	var late *spv.CheckError
+	if errors.As(err, &late) && (late.Name == swap.CheckLate || late.Name == swap.CheckExpiry) {
+		d := decided(Rest, said.Of("not to be funded any more: %v", err))
+		d.Phase = Dropped
+		return d
+	}
+	d := decided(Wait, said.Of("for an answer"))
+	d.Phase = Offered
+	return d
+}
+
+// open is fair, and says at once of offers that are long over that they are: there may be many.
+func (b *Book) open(s *session, terms *swap.Terms) error {
+	_, second, err := b.sides(terms)
+	if err != nil {
+		return err
+	}
+	if at := b.clock(second); int64(terms.Second.Expiry) <= int64(at) {
+		return &spv.CheckError{Name: swap.CheckLate, Want: fmt.Sprintf("t2 above block %d of %s", at, second.Clock.Name),
+			Got: fmt.Sprint(terms.Second.Expiry)}
+	}
+	return b.fair(s, terms)
 }
 
 // Leg returns the output that funds our leg of a swap, for a draft of its chain's wallet.
@@ -176,19 +206,20 @@ func (s *session) pays(r ref) bool {
 	return false
 }
 
-// seenSecret returns the secret of a swap if a transaction showed it, in a block or not.
-func (b *Book) seenSecret(s *session) (secret [32]byte, ok bool) {
+// seenSecret returns the secret of a swap if a transaction showed it, in a block or not, with the one that pays the leg and the
+// one that takes it.
+func (b *Book) seenSecret(s *session) (secret [32]byte, by [2]*sighting, ok bool) {
 	for _, side := range []*swap.Side{&s.terms.First, &s.terms.Second} {
 		leg := s.terms.Leg(side)
 		for _, r := range b.paid[s.on(side)] {
-			for _, by := range b.spent[coinOn{side.Chain, r.outpoint()}] {
-				if secret, ok = leg.FindSecret(by.tx.TxIn[by.index]); ok {
-					return secret, true
+			for _, spend := range b.spent[coinOn{side.Chain, r.outpoint()}] {
+				if secret, ok = leg.FindSecret(spend.tx.TxIn[spend.index]); ok {
+					return secret, [2]*sighting{r.sighting, spend.sighting}, true
 				}
 			}
 		}
 	}
-	return secret, false
+	return secret, by, false
 }
 
 // secretOf returns the secret of a swap from wherever it can be had.
@@ -196,7 +227,7 @@ func (b *Book) secretOf(s *session, keys Keys) ([32]byte, error) {
 	if s.Secret != nil {
 		return *s.Secret, nil
 	}
-	if secret, ok := b.seenSecret(s); ok {
+	if secret, _, ok := b.seenSecret(s); ok {
 		return secret, nil
 	}
 	return ownSecret(keys, s.Index, *s.offer)
@@ -219,7 +250,7 @@ func (b *Book) sight(s *session) (*Sight, error) {
 	if v.Leg2, _, err = b.held(s, &s.terms.Second); err != nil {
 		return nil, err
 	}
-	_, seen := b.seenSecret(s)
+	_, _, seen := b.seenSecret(s)
 	v.Shown = v.Shown || seen
 	v.Secret = v.Shown || s.Secret != nil || (v.Role == swap.Initiator && !s.Foreign)
 	return v, nil

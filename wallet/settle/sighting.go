@@ -17,11 +17,12 @@ import (
 	"github.com/layeredpow/lamina/wallet"
 )
 
-// sighting is a transaction that concerns the Book. It is kept for ever: only whether it is in a block changes.
+// sighting is a transaction that concerns the Book. In a block it is kept for ever, in none for as long as stepUnheard says.
 type sighting struct {
 	Raw   []byte            `json:"tx"`
 	Block *spv.Block        `json:"block,omitempty"` // of the best chain; nil: in none
 	Proof *merkle.Inclusion `json:"proof,omitempty"` // of a transaction that pays a vault
+	Heard int32             `json:"heard,omitempty"` // in no block: where its chain was when it was last heard of
 
 	tx *wire.MsgTx
 }
@@ -36,11 +37,8 @@ type ref struct {
 func (r ref) outpoint() wire.OutPoint { return wire.OutPoint{Hash: r.id, Index: uint32(r.index)} }
 func (r ref) value() int64            { return r.tx.TxOut[r.index].Value }
 
-// Limits of what is kept of foreign bytes.
-const (
-	maxTx        = 4_000_000 // bytes: no block holds more
-	maxUnsettled = 2_000     // unconfirmed transactions of one chain: whoever sends more wants to fill the disk
-)
+// maxTx is the size of the largest transaction that is kept, in bytes: no block holds more.
+const maxTx = 4_000_000
 
 // Apply takes in a block of a chain's best chain with all its transactions in order. That they are in it was checked
 // before. Blocks come in ascending order; the same one may come again. What concerns the Book is on disk when it returns.
@@ -86,33 +84,6 @@ func (b *Book) Apply(chain spv.Hash, block spv.Block, txs []*wire.MsgTx) error {
 	return nil
 }
 
-// Unconfirmed takes in a transaction that is in no block. It may be anything: see the package's comment.
-func (b *Book) Unconfirmed(chain spv.Hash, tx *wire.MsgTx) error {
-	c, err := b.chain(chain)
-	if err != nil {
-		return err
-	}
-	at := place{chain, tx.TxHash()}
-	if _, concerned := b.concerns(c, tx, nil); !concerned || b.seen[at] != nil || tx.SerializeSize() > maxTx {
-		return nil
-	}
-	n := 0
-	for p, s := range b.seen {
-		if p.chain == chain && s.Block == nil {
-			n++
-		}
-	}
-	if n >= maxUnsettled && !b.showsSecret(chain, tx) {
-		return nil
-	}
-	s := &sighting{Raw: serialize(tx), tx: tx.Copy()}
-	if err := b.log.Write([]wallet.Record{record(s, keySeen, chain[:], at.tx[:])}); err != nil {
-		return err
-	}
-	b.index(at, s)
-	return nil
-}
-
 // Rewind goes back to a block that stays in the best chain, durably: what was above it is in no block.
 func (b *Book) Rewind(chain spv.Hash, to spv.Block) error {
 	c, err := b.chain(chain)
@@ -124,7 +95,7 @@ func (b *Book) Rewind(chain spv.Hash, to spv.Block) error {
 	for at, s := range b.seen {
 		if at.chain == chain && s.Block != nil && s.Block.Height > to.Height {
 			gone = append(gone, s)
-			records = append(records, record(&sighting{Raw: s.Raw}, keySeen, chain[:], at.tx[:]))
+			records = append(records, record(&sighting{Raw: s.Raw, Heard: to.Height}, keySeen, chain[:], at.tx[:]))
 		}
 	}
 	tip := c.tip
@@ -139,7 +110,7 @@ func (b *Book) Rewind(chain spv.Hash, to spv.Block) error {
 		return err
 	}
 	for _, s := range gone {
-		s.Block, s.Proof = nil, nil
+		s.Block, s.Proof, s.Heard = nil, nil, to.Height
 	}
 	c.tip = tip
 	return nil
@@ -307,8 +278,11 @@ func (b *Book) readSeen(key, value []byte) error {
 	if s.tx = tx; tx.TxHash() != at.tx {
 		return fmt.Errorf("holds transaction %s", tx.TxHash())
 	}
-	if s.Block != nil && s.Block.Height < 0 {
-		return fmt.Errorf("block height %d", s.Block.Height)
+	if s.Block != nil && s.Block.Height < 0 || s.Heard < 0 {
+		return fmt.Errorf("block %v, heard of at height %d", s.Block, s.Heard)
+	}
+	if c, ok := b.chains[at.chain]; ok && s.Block == nil && s.Heard == 0 { // of records that do not say
+		s.Heard = max(c.tip.Height, 0)
 	}
 	b.index(at, s)
 	return nil

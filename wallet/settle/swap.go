@@ -236,15 +236,20 @@ func (b *Book) probe(s *session, keys Keys) error {
 	if err != nil {
 		return err
 	}
-	a := swap.Answer{Offer: s.offer.ID(), Refund: refund, Redeem: redeem, Signer: [32]byte(refund[1:])}
-	if !s.offer.MakerFirst {
-		a.Hash = sha256.Sum256(refund[:])
-	}
-	terms, err := swap.Join(s.offer, &a)
+	terms, err := trial(s.offer, refund, redeem)
 	if err != nil {
 		return err
 	}
 	return b.fair(s, &terms)
+}
+
+// trial joins an offer to an answer with some keys.
+func trial(o *swap.Offer, refund, redeem swap.Key) (swap.Terms, error) {
+	a := swap.Answer{Offer: o.ID(), Refund: refund, Redeem: redeem, Signer: [32]byte(refund[1:])}
+	if !o.MakerFirst {
+		a.Hash = sha256.Sum256(refund[:])
+	}
+	return swap.Join(o, &a)
 }
 
 // fair holds terms against our scripts, the other swaps and both chains as they stand.

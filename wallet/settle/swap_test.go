@@ -13,12 +13,13 @@ import (
 )
 
 // TestSwaps swaps in every order, on every chain and form, over reorganisations and with both programs killed at any
-// write; now and then one of them loses its log and goes on from its seed and the two texts.
+// write; now and then one of them loses its log and goes on from its seed and the two texts. Strangers tell of what is never mined.
 func TestSwaps(t *testing.T) {
 	forms := []swap.Form{swap.P2TR, swap.P2WSH, swap.P2SH}
 	for seed := range uint64(16) {
 		name := fmt.Sprintf("seed %d", seed)
 		w := newSwapWorld(t, seed, 7)
+		w.noisy = true
 		w.agree(w.request(seed%2 == 0, seed%4 < 2, forms[seed%3]))
 		lost := w.rng.IntN(40)
 		for i := range 60 {
@@ -330,5 +331,55 @@ func TestForeignHash(t *testing.T) {
 	}
 	if a, b := w.outcome(0), w.outcome(1); a != "redeemed" || b != "redeemed" {
 		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// TestUnanswered: an offer is not waited for any more once an answer would come too late; after a reorganisation it may be again.
+func TestUnanswered(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		w := newSwapWorld(t, 54, 0)
+		maker, taker := w.parties[0], w.parties[1]
+		r := w.request(first, true, swap.P2TR)
+		if !first { // who takes it funds the first leg then
+			r.Give, r.Get = r.Get, r.Give
+		}
+		number, offer, err := maker.b.Offer(r, maker.keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			taker.sync()
+			_, answer, err := taker.b.Take(offer, nil, w.scripts[1], taker.keys)
+			want := Offered
+			if err != nil {
+				want = Dropped
+			}
+			if s := w.state(maker); s.Phase != want || (s.Move == Rest) != (err != nil) {
+				t.Fatalf("block %d: %s, %s; taken: %v", w.l1.tip().Height, s.Phase, s.Move, err)
+			}
+			if err != nil {
+				if maker.b.Accept(number, answer, maker.keys) == nil {
+					t.Fatal("accepted too late")
+				}
+				break
+			}
+			taker.lose()
+			w.turn(false)
+			maker.sync()
+		}
+		over := w.l1.tip().Height
+		for range 60 {
+			w.turn(false)
+		}
+		maker.sync()
+		if s := w.state(maker); s.Phase != Dropped || s.Move != Rest || !strings.Contains(s.Why, "t2 above block") {
+			t.Errorf("long after: %s, %s: %s", s.Phase, s.Move, s.Why)
+		}
+		w.l1.drop(int(w.l1.tip().Height - over + 1))
+		w.layer.follow()
+		maker.sync()
+		if s := w.state(maker); s.Phase != Offered || s.Move != Wait {
+			t.Errorf("a block less: %s, %s", s.Phase, s.Move)
+		}
 	}
 }

@@ -23,6 +23,7 @@ type swapWorld struct {
 	answer    string
 	pending   map[*sim][]*wire.MsgTx // funding that its wallet sends again
 	often     int                    // blocks of the second chain to one of the first, less one
+	noisy     bool                   // much is told of that is never mined
 }
 
 const giveL1, giveLayer = 200_000, 700_000
@@ -164,8 +165,39 @@ func (w *swapWorld) turn(wild bool) {
 			s.send(tx)
 		}
 	}
+	if wild && w.noisy {
+		w.rumour()
+	}
 	for range w.often {
 		w.layer.mine(true)
+	}
+}
+
+// rumour tells both parties of what is never mined: rivals of what is in the pools, and payments to the legs.
+func (w *swapWorld) rumour() {
+	for _, s := range []*sim{w.l1, w.layer} {
+		var txs []*wire.MsgTx
+		for _, tx := range s.pool {
+			if rival := tx.Copy(); w.rng.IntN(4) == 0 {
+				rival.TxOut[len(rival.TxOut)-1].Value--
+				txs = append(txs, rival)
+			}
+		}
+		terms := w.state(w.parties[0]).Terms
+		if terms == nil || w.rng.IntN(8) > 0 {
+			terms = &swap.Terms{}
+		}
+		for _, side := range []swap.Side{terms.First, terms.Second} {
+			if side.Chain == s.p.NetID() {
+				leg := terms.Leg(&side)
+				txs = append(txs, madeUp(w.rng.IntN(100), wire.NewTxOut(side.Amount, leg.PkScript())))
+			}
+		}
+		for _, tx := range txs {
+			for _, p := range w.parties {
+				p.try(func() error { return p.b.Unconfirmed(s.p.NetID(), tx) })
+			}
+		}
 	}
 }
 

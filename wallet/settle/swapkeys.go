@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 
 	"github.com/layeredpow/lamina/keystore"
@@ -25,6 +26,14 @@ const (
 	keyOfSigner
 	keysOfProbe // and the one behind it: nobody's, for judging an offer before it is answered
 )
+
+// nobody and nobodyElse are keys whose private ones, 1 and 2, all know: for judging an offer where no keys are at hand.
+var nobody, nobodyElse = knownKey(1), knownKey(2)
+
+func knownKey(n byte) swap.Key {
+	_, public := btcec.PrivKeyFromBytes([]byte{n})
+	return swap.Key(public.SerializeCompressed())
+}
 
 // indexOf is where the keys of one side of a swap stand: it follows from the offer's terms, for its maker, or from all of
 // the offer, for who takes it. So a wallet that has lost its records finds them by the texts, and never gives the keys of

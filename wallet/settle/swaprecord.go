@@ -5,10 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/btcsuite/btcd/wire"
-
 	"github.com/layeredpow/lamina/keystore"
-	"github.com/layeredpow/lamina/spv"
 	"github.com/layeredpow/lamina/spv/swap"
 	"github.com/layeredpow/lamina/wallet"
 )
@@ -126,22 +123,4 @@ func (b *Book) readHash(key, value []byte) error {
 	}
 	b.hashes[[32]byte(key)] = number
 	return nil
-}
-
-// showsSecret says whether a transaction shows the secret of an open swap.
-func (b *Book) showsSecret(chain spv.Hash, tx *wire.MsgTx) bool {
-	for _, s := range b.swaps {
-		if s.terms == nil || s.Secret != nil {
-			continue
-		}
-		for _, side := range []*swap.Side{&s.terms.First, &s.terms.Second} {
-			leg := s.terms.Leg(side)
-			for _, in := range tx.TxIn {
-				if _, ok := leg.FindSecret(in); ok && side.Chain == chain {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

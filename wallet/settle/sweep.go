@@ -90,13 +90,17 @@ func (b *Book) Asks() (out []*peg.SweepAsk, err error) {
 		if peg.CheckSweepable(c.Params, s.Terms.Set, s.Block.Height, tip) != nil {
 			return
 		}
-		n := int32(len(s.Back.Asks))
-		raw := s.Back.Asks[min((s.Confirmations-1)*n/(c.Params.Peg.Refund/2), n-1)]
-		switch ask, err := peg.ParseSweepAsk(raw); {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
-		case ask.Outpoint == s.Outpoint: // another payment to the script waits for its refund
-			out = append(out, ask)
+		var own []*peg.SweepAsk // others are of another payment to the script
+		for _, raw := range s.Back.Asks {
+			switch ask, err := peg.ParseSweepAsk(raw); {
+			case err != nil:
+				errs = append(errs, fmt.Errorf("deposit %s: %w", s.Outpoint, err))
+			case ask.Outpoint == s.Outpoint:
+				own = append(own, ask)
+			}
+		}
+		if n := int32(len(own)); n > 0 {
+			out = append(out, own[min((s.Confirmations-1)*n/(c.Params.Peg.Refund/2), n-1)])
 		}
 	})
 	return out, errors.Join(append(errs, err)...)

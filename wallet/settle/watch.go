@@ -137,7 +137,7 @@ func (s *Sight) decide() Decision {
 		}
 		return s.untilOwn(Wait, said.Of("for the other side, or until our leg expires"))
 	}
-	return s.fund(own)
+	return s.fund(own, other)
 }
 
 // redeem decides whether to take the other leg.
@@ -164,7 +164,11 @@ func (s *Sight) redeem(own, other Held) (Decision, bool) {
 }
 
 // fund decides whether to pay our leg.
-func (s *Sight) fund(own Held) Decision {
+func (s *Sight) fund(own, other Held) Decision {
+	if own.Spent && own.Final && other.Depth == 0 && other.Ripe {
+		// Were it still to come, who paid it could take it back: it is redeemed before that if it can be.
+		return decided(Rest, said.Of("both legs are gone"))
+	}
 	if own.Spent {
 		return decided(Wait, said.Of("our leg was taken, the other one is not seen"))
 	}
@@ -205,7 +209,7 @@ func (s *Sight) phase(d Decision) SwapPhase {
 		return Redeemed
 	case own.Spent && !own.Revealed:
 		return Returned
-	case own.Spent && other.Spent:
+	case own.Spent && (other.Spent || d.Move == Rest):
 		return Lost
 	case s.Shown || own.Revealed:
 		return SecretSeen

@@ -99,6 +99,11 @@ func TestDecide(t *testing.T) {
 		{"t2 has come", b, 90, funded(9, 9), Refund, FundedSecond, 0},
 		{"t2 has come, first taken back", b, 240, and(funded(9, 9), back1, final), Refund, FundedSecond, 0},
 		{"both gone", b, 240, and(funded(9, 9), shown, taken2, back1, final), Rest, Lost, 0},
+		{"first never came, second taken", b, 240, and(funded(0, 9), shown, taken2), Wait, SecretSeen, 0},
+		{"first never came, second taken for good", b, 240, and(funded(0, 9), shown, taken2, final), Rest, Lost, 0},
+		{"first may still come", b, 233, and(funded(0, 9), shown, taken2, final), Wait, SecretSeen, 0},
+		{"first came after all", b, 240, and(funded(1, 9), shown, taken2, final), Redeem, SecretSeen, 234},
+		{"second never came, first taken for good", a, 90, and(funded(9, 0), shown, taken1, final), Rest, Lost, 0},
 		{"has it all", b, 60, and(funded(9, 9), shown, taken1, taken2, final), Rest, Redeemed, 0},
 	} {
 		s := w.sight(t, c.role, c.height)

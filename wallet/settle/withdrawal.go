@@ -228,7 +228,7 @@ func (b *Book) Withdrawals(layer spv.Hash, run []peg.Sealing, share float64) (ou
 		return cmp.Or(cmp.Compare(uint32(x.Height), uint32(y.Height)), bytes.Compare(x.Outpoint.Hash[:], y.Outpoint.Hash[:]),
 			cmp.Compare(x.Outpoint.Index, y.Outpoint.Index))
 	})
-	b.assign(l1, layer, out)
+	b.assign(c.Params, l1, out)
 	for i := range out {
 		if s := &out[i]; s.Phase == Burned {
 			s.release(c.Params, run, l1.tip.Height)
@@ -239,8 +239,8 @@ func (b *Book) Withdrawals(layer spv.Hash, run []peg.Sealing, share float64) (ou
 }
 
 // assign finds the payouts: those that are proved, then each output of a batch for one burn that it fits. What is in a block
-// comes first: a batch may have been seen in variants, of which one got there.
-func (b *Book) assign(l1 *followed, layer spv.Hash, burns []BurnState) {
+// comes first: a batch may have been seen in variants, of which one got there. What is in none counts while it may get there.
+func (b *Book) assign(p *chains.Params, l1 *followed, burns []BurnState) {
 	taken := map[wire.OutPoint]bool{}
 	for _, want := range []struct{ mined, proved bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
 		for i := range burns {
@@ -250,7 +250,10 @@ func (b *Book) assign(l1 *followed, layer spv.Hash, burns []BurnState) {
 			}
 			for _, r := range b.paid[scriptOn{l1.Params.NetID(), string(s.Script)}] {
 				fits := r.value() <= s.Amount && r.value() >= s.Amount-int64(s.MaxFee) && isBatch(r.tx)
-				if !fits || taken[r.outpoint()] || l1.depth(r.Block) > 0 != want.mined || b.provedBy(layer, s, r) != want.proved {
+				if !fits || taken[r.outpoint()] || l1.depth(r.Block) > 0 != want.mined || b.provedBy(p.NetID(), s, r) != want.proved {
+					continue
+				}
+				if !want.mined && (b.displaced(l1.Params.NetID(), r) || !inTime(p, r.tx, l1.tip.Height)) {
 					continue
 				}
 				taken[r.outpoint()] = true
@@ -262,6 +265,13 @@ func (b *Book) assign(l1 *followed, layer spv.Hash, burns []BurnState) {
 			}
 		}
 	}
+}
+
+// inTime says whether settlers may still be signing a batch: its lock time is where it is judged, and after its last attempt they
+// turn to the next one. It spends nothing that this Book looks for, so that nobody says here when another takes its place.
+func inTime(p *chains.Params, batch *wire.MsgTx, tip int32) bool {
+	last := int64(batch.LockTime) + int64(p.Peg.SignDelay) + (peg.MaxAttempt+1)*peg.AttemptBlocks
+	return int64(batch.LockTime) <= int64(tip) && int64(tip) < last
 }
 
 // isBatch says whether a transaction carries a batch's marker.
@@ -278,8 +288,8 @@ func isBatch(tx *wire.MsgTx) bool {
 // its batch pays.
 func (b *Book) provedBy(layer spv.Hash, s *BurnState, r ref) bool {
 	w := b.burns[place{layer, s.Outpoint.Hash}]
-	if by, ok := w.Proved[s.Outpoint.Index]; ok {
-		return by == r.outpoint()
+	if by, ok := w.Proved[s.Outpoint.Index]; ok && by == r.outpoint() {
+		return true
 	}
 	list := []peg.Payout{{Burn: s.Outpoint, Value: r.value(), Script: s.Script}}
 	return r.index == len(r.tx.TxOut)-1 && peg.VerifyPayout(r.tx, list, &s.Unpaid) == nil

@@ -49,6 +49,12 @@ func (w *pegWorld) run() (out []peg.Sealing) {
 // batch derives what the settlers would pay now, from the blocks and not from the book: nil if there is nothing.
 func (w *pegWorld) batch(t testing.TB, paid map[wire.OutPoint]bool) *peg.Batch {
 	t.Helper()
+	return w.batchOf(t, paid, func(peg.Unpaid) bool { return true })
+}
+
+// batchOf is a batch of some of the burns.
+func (w *pegWorld) batchOf(t testing.TB, paid map[wire.OutPoint]bool, of func(peg.Unpaid) bool) *peg.Batch {
+	t.Helper()
 	p := w.layer.p
 	h := w.l1.tip().Height / p.Peg.Epoch * p.Peg.Epoch
 	cut, ok := peg.Cut(p, w.run(), h)
@@ -64,7 +70,7 @@ func (w *pegWorld) batch(t testing.TB, paid map[wire.OutPoint]bool) *peg.Batch {
 				continue
 			}
 			for _, u := range burns {
-				if u.Height, u.Index = b.Height, uint32(i); !paid[u.Outpoint] {
+				if u.Height, u.Index = b.Height, uint32(i); !paid[u.Outpoint] && of(u) {
 					state.Burns = append(state.Burns, u)
 				}
 			}
@@ -216,10 +222,13 @@ func TestWithdrawalPhases(t *testing.T) {
 	}
 	other := batch.Tx.Copy()
 	other.TxOut[len(other.TxOut)-1].Value = 8000 // more than the burn's limit is kept back
+	for i := range other.TxIn {
+		other.TxIn[i].PreviousOutPoint.Hash = spv.Hash{9} // nothing that a batch takes
+	}
 	w.l1.force(other)
 	want(Released)
 	early := batch.Tx.Copy()
-	early.LockTime++ // a variant of which another gets into a block
+	early.TxIn[0].Sequence-- // a variant of which another gets into a block
 	if err := w.p.b.Unconfirmed(w.l1.p.NetID(), early); err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +254,86 @@ func TestWithdrawalPhases(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
+}
+
+// TestBatchDisplaced: a batch that was seen in no block is not waited for once another one took what it spends, or its last
+// attempt is over; and a burn that was proved to be paid by one that was lost is proved to be paid by the next.
+func TestBatchDisplaced(t *testing.T) {
+	w := newPegWorld(t, "dev-native", 1, 0)
+	l1 := w.l1.p.NetID()
+	w.withdraw(t, script(30), 9000)
+	w.withdraw(t, script(31), 8000)
+	for range 4 {
+		w.layer.mine(true)
+		w.l1.mine(true)
+	}
+	for range 4 {
+		w.l1.mine(true)
+	}
+	w.p.sync()
+	phases := func() (out [2]BurnPhase) {
+		t.Helper()
+		for _, s := range w.burnStates(t) {
+			out[b2i(s.Amount == 8000)] = s.Phase
+		}
+		return out
+	}
+	want := func(when string, first, second BurnPhase) {
+		t.Helper()
+		if got := phases(); got != [2]BurnPhase{first, second} {
+			t.Fatalf("%s: %v, want %s and %s", when, got, first, second)
+		}
+	}
+	hear := func(b *peg.Batch) {
+		t.Helper()
+		if err := w.p.b.Unconfirmed(l1, b.Tx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("at first", Released, Released)
+	both := w.batch(t, nil)
+	first := wire.OutPoint{}
+	for _, s := range w.burnStates(t) {
+		if s.Amount == 9000 {
+			first = s.Outpoint
+		}
+	}
+	hear(both)
+	want("both in a batch", Batched, Batched)
+	if err := w.p.b.Prove(w.id, first, both.Tx.TxHash(), both.Payouts); err != nil {
+		t.Fatal(err)
+	}
+	one := w.batchOf(t, nil, func(u peg.Unpaid) bool { return u.Amount == 9000 })
+	w.l1.force(one.Tx)
+	w.p.sync()
+	want("one paid by another batch", Paid, Released)
+	for _, s := range w.burnStates(t) {
+		if s.Amount == 9000 && (!s.Proved || s.Batch != one.Tx.TxHash()) {
+			t.Errorf("paid by %s, proved %v", s.Batch, s.Proved)
+		}
+	}
+	w.l1.drop(1)
+	w.l1.pool = nil
+	w.l1.mine(true)
+	w.p.sync()
+	want("its block is lost", Batched, Batched)
+	last := int32(both.Tx.LockTime) + w.layer.p.Peg.SignDelay + (peg.MaxAttempt+1)*peg.AttemptBlocks
+	for w.l1.tip().Height < last-1 {
+		w.l1.mine(true)
+	}
+	w.p.sync()
+	want("at the last attempt", Batched, Batched)
+	w.l1.mine(true)
+	w.p.sync()
+	want("after the last attempt", Released, Released)
+	for _, s := range w.burnStates(t) {
+		if s.Overdue == 0 {
+			t.Errorf("burn %s is not overdue", s.Outpoint)
+		}
+	}
+	w.l1.force(both.Tx)
+	w.p.sync()
+	want("mined after all", Paid, Paid)
 }
 
 // TestOverdue: each epoch that began with a burn released and ended without a payout counts; then nobody knows when it will be paid.
