@@ -121,7 +121,9 @@ func (f filler) fill(v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			f.fill(v.Field(i))
+			if v.Type().Field(i).Tag.Get("json") != "-" { // else it is for whoever shows what he made himself
+				f.fill(v.Field(i))
+			}
 		}
 	default:
 		panic(v.Type().String())
