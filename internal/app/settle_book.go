@@ -35,6 +35,8 @@ type settleSide struct {
 	asked   bool            // a look back was asked for, and the machine does not know yet
 	caught  bool            // the chain was read to its tip since the start
 	scripts int             // of the layer's wallet that deposits are looked for of
+
+	refundable bool // refundable ones, too
 }
 
 // next returns the lowest block of a chain that is to be looked at; first is where the wallet began there.
@@ -76,8 +78,11 @@ func (s *settlement) fresh(chain spv.Hash, first int32) ([][]byte, int32) {
 	if side == nil || side.told == nil {
 		return nil, 0 // there is no machine yet
 	}
-	side.asked = false
-	return s.freshLocked(chain, side), s.nextLocked(chain, first)
+	scripts, from := s.freshLocked(chain, side), s.nextLocked(chain, first)
+	if len(scripts) > 0 {
+		side.asked = false
+	}
+	return scripts, from
 }
 
 func (s *settlement) freshLocked(chain spv.Hash, side *settleSide) (out [][]byte) {
@@ -243,7 +248,10 @@ func (s *settlement) lookLocked(layer spv.Hash, scripts [][]byte) error {
 		return err
 	}
 	known := s.log.watched[layer]
-	if known > 0 && int(known) < len(scripts) && !side.caught {
+	// Their keys came after the machine began: what it passed meanwhile is looked through again, together with what it is told now.
+	late := s.log.refunds != nil && !side.refundable && side.scripts > 0
+	side.refundable = s.log.refunds != nil
+	if late || known > 0 && int(known) < len(scripts) && !side.caught {
 		if err := s.lookBackLocked(side.ledger.apex.NetID()); err != nil {
 			return err
 		}
@@ -261,8 +269,8 @@ func (s *settlement) lookBackLocked(chain spv.Hash) error {
 	if side == nil {
 		return fmt.Errorf("wallet %s: chain %s is not among its own", s.wallet, chain)
 	}
-	if tip, err := s.book.Tip(chain); err != nil || tip.Height < 0 {
-		return err // it is looked through from there anyway
+	if tip, err := s.book.Tip(chain); err != nil || tip.Height < 0 && side.told == nil {
+		return err // the machine that is to come looks through all of it
 	}
 	side.asked = true
 	return s.log.setRedo(chain, 1)

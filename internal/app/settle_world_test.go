@@ -334,7 +334,7 @@ func (s *settler) deposit(layer, phase string) Deposit {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	s.w.t.Fatalf("%s: deposits %+v, want one that is %s", s.name, all, phase)
+	s.w.t.Fatalf("%s: deposits %+v, want one that is %s%s", s.name, all, phase, s.w.stands())
 	return Deposit{}
 }
 
