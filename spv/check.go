@@ -52,7 +52,7 @@ type Check struct {
 	Got     string  `json:"got"`
 
 	// Want and Got for a face that speaks another language; empty where the texts are English alone. They do not travel:
-	// whoever shows a report has made it.
+	// a face that speaks other languages makes the reports that it shows.
 	WantSaid said.Sentence `json:"-"`
 	GotSaid  said.Sentence `json:"-"`
 }

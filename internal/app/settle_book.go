@@ -276,7 +276,8 @@ func (s *settlement) lookBackLocked(chain spv.Hash) error {
 	return s.log.setRedo(chain, 1)
 }
 
-// learn keeps the public key above those of refundable deposits, once the keys are at hand, and tells whether it is new.
+// learn keeps the public key above those of refundable deposits, once the keys are at hand, and tells whether it is new. That the L1 is
+// to be looked through again is on disk before: the program may end before lookLocked says so together with the scripts.
 func (s *settlement) learn(keys *keystore.Keyring) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
